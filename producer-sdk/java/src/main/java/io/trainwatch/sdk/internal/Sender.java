@@ -110,7 +110,7 @@ final class Sender implements Runnable {
 
     @Override
     public void run() {
-        spool = spools.get();
+        guarded(this::open);
         long nap = MIN_NAP_NANOS;
         while (!isDone()) {
             boolean worked = guarded(this::turn);
@@ -137,6 +137,11 @@ final class Sender implements Runnable {
             }
             return false;
         }
+    }
+
+    private boolean open() {
+        spool = spools.get();
+        return true;
     }
 
     private boolean turn() {

@@ -20,6 +20,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
@@ -135,9 +136,15 @@ public final class CallerLatency {
             Future<RecordMetadata> unused = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", bytes));
         });
         // One round trip, so that nobody is measured while it still connects.
-        RecordMetadata first = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", ready))
-                .get();
-        System.out.println("first record at offset " + first.offset());
+        for (boolean arrived = false; !arrived; ) {
+            try {
+                arrived = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", ready))
+                        .get()
+                        .hasOffset();
+            } catch (ExecutionException e) {
+                System.out.println("not yet: " + e.getCause());
+            }
+        }
         while (run.delivery().equals(Delivery.NONE) || run.delivery().delivered() < 1) {
             LockSupport.parkNanos(1_000_000);
         }

@@ -23,7 +23,11 @@ final class LogVerdict {
      * @param episodes each at its last change, in the order in which they were opened
      */
     record RunVerdict(
-            RunStatus status, long events, @Nullable Long firstStep, @Nullable Long lastStep, List<Episode> episodes) {
+            RunStatus status,
+            long events,
+            @Nullable Long firstStep,
+            @Nullable Long lastStep,
+            List<Episode> episodes) {
 
         boolean isQuiet() {
             return episodes.stream().noneMatch(episode -> episode.severity() != Severity.info);
@@ -42,8 +46,12 @@ final class LogVerdict {
         final JudgedRun judged;
         final Map<String, Episode> episodes = new LinkedHashMap<>();
         long events;
-        @Nullable Long firstStep;
-        @Nullable Long lastStep;
+
+        @Nullable
+        Long firstStep;
+
+        @Nullable
+        Long lastStep;
 
         Run(JudgedRun judged) {
             this.judged = judged;

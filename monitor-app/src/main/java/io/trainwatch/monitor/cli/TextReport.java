@@ -71,8 +71,10 @@ final class TextReport implements Report {
                 alert.getResolvedStep() == null ? "open" : "resolved at step " + whole(alert.getResolvedStep()));
         out.println(INDENT + Printable.of(alert.getMessage()));
         alert.getEvidence().stream().limit(MAX_EVIDENCE).forEach(evidence -> out.println(INDENT + evidence(evidence)));
-        alert.getCauses().stream().limit(MAX_CAUSES).map(Cause::getTitle).forEach(title ->
-                out.println(INDENT + "likely: " + Printable.of(title)));
+        alert.getCauses().stream()
+                .limit(MAX_CAUSES)
+                .map(Cause::getTitle)
+                .forEach(title -> out.println(INDENT + "likely: " + Printable.of(title)));
     }
 
     private static String evidence(Evidence evidence) {

@@ -88,8 +88,7 @@ public final class Trainwatch implements Runnable {
         CommandLine command = e.getCommandLine();
         command.getErr().println("trainwatch: " + Printable.of(String.valueOf(e.getMessage())));
         if (!UnmatchedArgumentException.printSuggestions(e, command.getErr())) {
-            command.getErr()
-                    .println("'" + command.getCommandSpec().qualifiedName() + " --help' says what is allowed");
+            command.getErr().println("'" + command.getCommandSpec().qualifiedName() + " --help' says what is allowed");
         }
         command.getErr().flush();
         return COULD_NOT;

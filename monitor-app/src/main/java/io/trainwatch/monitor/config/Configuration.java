@@ -1,14 +1,19 @@
 package io.trainwatch.monitor.config;
 
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
 import io.trainwatch.monitor.web.HttpSettings;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,14 +21,14 @@ import org.jspecify.annotations.Nullable;
  * reason and what is allowed; a flag wins over an environment variable ({@code TRAINWATCH_HTTP_PORT} for {@code
  * http.port}), which wins over the file.
  *
- * @param kafka the cluster and the topics
- * @param streams how the topology runs
+ * @param monitor brokers, topics and how runs are judged
  * @param http where HTTP is served
  * @param metrics bounds of what is exported per run
  */
-public record Configuration(
-        KafkaSettings kafka, StreamsSettings streams, HttpSettings http, MetricsSettings metrics) {
+public record Configuration(MonitorSettings monitor, HttpSettings http, MetricsSettings metrics) {
 
+    private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
+    private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
     private static final String TOKEN_VARIABLE = "TRAINWATCH_HTTP_TOKEN";
 
     /**
@@ -40,8 +45,7 @@ public record Configuration(
         flags.forEach((key, flag) -> flagValues.put(key, new SettingValues.Value(flag.text(), flag.name())));
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
-        Configuration configuration = new Configuration(
-                kafka(values), streams(values), http(values, environment), metrics(values));
+        Configuration configuration = new Configuration(monitor(values), http(values, environment), metrics(values));
         values.check();
         return configuration;
     }
@@ -55,6 +59,15 @@ public record Configuration(
         }
     }
 
+    /** Every key that the file may have. */
+    static Set<String> keys() {
+        SettingValues values = new SettingValues(Map.of(), Map.of(), Map.of());
+        monitor(values);
+        http(values, Map.of());
+        metrics(values);
+        return values.allowedByKey().keySet();
+    }
+
     /**
      * A value that the command line gave.
      *
@@ -63,40 +76,44 @@ public record Configuration(
      */
     public record Flag(String name, String text) {}
 
-    private static KafkaSettings kafka(SettingValues values) {
-        KafkaSettings defaults = KafkaSettings.DEFAULT;
-        String prefix = values.text("kafka.topic_prefix", "letters, digits, '.', '_', '-'", defaults.topicPrefix());
-        if (!prefix.matches("[a-zA-Z0-9._-]{1,200}")) {
-            values.reject("kafka.topic_prefix", "'" + prefix + "' is not allowed here: 1 to 200 letters, digits, '.', '_', '-'");
-        }
-        return new KafkaSettings(
-                values.text("kafka.bootstrap_servers", "host:port, several with commas", defaults.bootstrapServers()),
-                prefix,
-                values.integer("kafka.partitions", 1, 10_000, defaults.partitions()),
-                values.integer("kafka.replication_factor", 1, 10, defaults.replicationFactor()),
+    private static MonitorSettings monitor(SettingValues values) {
+        Path home = Path.of(System.getProperty("user.home"));
+        MonitorSettings defaults = MonitorSettings.forBroker(
+                "127.0.0.1:9092", home.resolve(".local").resolve("state").resolve("trainwatch"));
+        Path stateDir = values.path("monitor.state_dir", "a directory");
+        Duration retention = values.duration(
+                "monitor.run_retention", Duration.ofSeconds(1), Duration.ofDays(3650), defaults.runRetention());
+        return new MonitorSettings(
+                values.matching(
+                        "kafka.bootstrap_servers",
+                        BROKERS,
+                        "host:port, several with commas",
+                        defaults.bootstrapServers()),
+                values.matching(
+                        "kafka.topic_prefix",
+                        PREFIX,
+                        "1 to 100 letters, digits, '.', '_', '-'",
+                        defaults.topicPrefix()),
+                values.integer("kafka.partitions", 1, 1_000, defaults.partitions()),
+                values.integer("kafka.replication", 1, 10, defaults.replication()),
+                stateDir == null ? defaults.stateDir() : stateDir,
+                values.integerOrAuto("monitor.threads", 1, 64, defaults.threads()),
+                values.choice("monitor.guarantee", MonitorSettings.Guarantee.class, defaults.guarantee()),
+                values.duration(
+                        "monitor.commit_interval",
+                        Duration.ofMillis(10),
+                        Duration.ofMinutes(1),
+                        defaults.commitInterval()),
+                values.integerOrAuto("monitor.max_live_runs", 1, Integer.MAX_VALUE, defaults.maxLiveRuns()),
+                retention,
+                values.duration("monitor.ended_ttl", Duration.ZERO, retention, least(defaults.endedTtl(), retention)),
+                values.duration("monitor.idle_ttl", Duration.ZERO, retention, least(defaults.idleTtl(), retention)),
+                values.duration("monitor.tick_grace", Duration.ZERO, Duration.ofDays(1), defaults.tickGrace()),
                 values.map("kafka.properties", "settings of the Kafka clients"));
     }
 
-    private static StreamsSettings streams(SettingValues values) {
-        StreamsSettings defaults = StreamsSettings.DEFAULT;
-        String applicationId = values.text(
-                "streams.application_id", "letters, digits, '.', '_', '-'", defaults.applicationId());
-        if (!applicationId.matches("[a-zA-Z0-9._-]{1,200}")) {
-            values.reject(
-                    "streams.application_id",
-                    "'" + applicationId + "' is not allowed here: 1 to 200 letters, digits, '.', '_', '-'");
-        }
-        Path stateDir = values.path("streams.state_dir", "a directory");
-        return new StreamsSettings(
-                applicationId,
-                stateDir == null ? defaults.stateDir() : stateDir,
-                values.integer("streams.threads", 1, 256, defaults.threads()),
-                values.choice("streams.guarantee", StreamsSettings.Guarantee.class, defaults.guarantee()),
-                values.duration(
-                        "streams.commit_interval",
-                        Duration.ofMillis(10),
-                        Duration.ofMinutes(1),
-                        defaults.commitInterval()));
+    private static Duration least(Duration one, Duration other) {
+        return one.compareTo(other) <= 0 ? one : other;
     }
 
     private static HttpSettings http(SettingValues values, Map<String, String> environment) {
@@ -138,8 +155,8 @@ public record Configuration(
     }
 
     private static String reason(IOException e) {
-        return e instanceof java.nio.file.NoSuchFileException
+        return e instanceof NoSuchFileException
                 ? "there is no such file"
-                : e instanceof java.nio.file.AccessDeniedException ? "no permission" : String.valueOf(e.getMessage());
+                : e instanceof AccessDeniedException ? "no permission" : String.valueOf(e.getMessage());
     }
 }

@@ -48,7 +48,8 @@ final class SettingValues {
         return "TRAINWATCH_" + key.toUpperCase(Locale.ROOT).replace('.', '_');
     }
 
-    @Nullable Value find(String key, String allowed) {
+    @Nullable
+    Value find(String key, String allowed) {
         allowedByKey.put(key, allowed);
         Value value = flags.get(key);
         if (value == null) {
@@ -58,23 +59,32 @@ final class SettingValues {
     }
 
     String text(String key, String allowed, String otherwise) {
+        return matching(key, Pattern.compile("(?s).*\\S.*"), allowed, otherwise);
+    }
+
+    String matching(String key, Pattern pattern, String allowed, String otherwise) {
         Value value = find(key, allowed);
         if (value == null) {
             return otherwise;
         }
-        if (value.text().isBlank()) {
+        if (!pattern.matcher(value.text().strip()).matches()) {
             reject(key, value, allowed);
             return otherwise;
         }
         return value.text().strip();
     }
 
-    @Nullable Path path(String key, String allowed) {
+    @Nullable
+    Path path(String key, String allowed) {
         Value value = find(key, allowed);
         if (value == null) {
             return null;
         }
         try {
+            if (value.text().startsWith("~/")) {
+                return Path.of(System.getProperty("user.home"))
+                        .resolve(value.text().substring(2));
+            }
             if (!value.text().isBlank()) {
                 return Path.of(value.text());
             }
@@ -86,7 +96,17 @@ final class SettingValues {
     }
 
     int integer(String key, int min, int max, int otherwise) {
-        String allowed = "a whole number, " + min + " to " + max;
+        return integer(key, min, max, "a whole number, " + min + " to " + max, otherwise);
+    }
+
+    /** A whole number, or {@code auto} for what suits the machine. */
+    int integerOrAuto(String key, int min, int max, int auto) {
+        String allowed = "auto, or a whole number, " + min + " to " + max;
+        Value value = find(key, allowed);
+        return value != null && value.text().strip().equals("auto") ? auto : integer(key, min, max, allowed, auto);
+    }
+
+    private int integer(String key, int min, int max, String allowed, int otherwise) {
         Value value = find(key, allowed);
         if (value == null) {
             return otherwise;
@@ -103,25 +123,6 @@ final class SettingValues {
         return otherwise;
     }
 
-    boolean bool(String key, boolean otherwise) {
-        Value value = find(key, "true or false");
-        if (value == null) {
-            return otherwise;
-        }
-        switch (value.text().strip()) {
-            case "true" -> {
-                return true;
-            }
-            case "false" -> {
-                return false;
-            }
-            default -> {
-                reject(key, value, "true or false");
-                return otherwise;
-            }
-        }
-    }
-
     Duration duration(String key, Duration min, Duration max, Duration otherwise) {
         String allowed = "a duration, " + text(min) + " to " + text(max) + ", e.g. 500ms, 30s, 5m, 2h, 7d";
         Value value = find(key, allowed);
@@ -131,14 +132,13 @@ final class SettingValues {
         Matcher matcher = DURATION.matcher(value.text().strip());
         if (matcher.matches()) {
             long amount = Long.parseLong(matcher.group(1));
-            Duration duration =
-                    switch (matcher.group(2)) {
-                        case "ms" -> Duration.ofMillis(amount);
-                        case "s" -> Duration.ofSeconds(amount);
-                        case "m" -> Duration.ofMinutes(amount);
-                        case "h" -> Duration.ofHours(amount);
-                        default -> Duration.ofDays(amount);
-                    };
+            Duration duration = switch (matcher.group(2)) {
+                case "ms" -> Duration.ofMillis(amount);
+                case "s" -> Duration.ofSeconds(amount);
+                case "m" -> Duration.ofMinutes(amount);
+                case "h" -> Duration.ofHours(amount);
+                default -> Duration.ofDays(amount);
+            };
             if (duration.compareTo(min) >= 0 && duration.compareTo(max) <= 0) {
                 return duration;
             }

@@ -34,7 +34,8 @@ final class Exposition {
                                 new CounterSnapshot.CounterDataPointSnapshot(value.doubleValue(), labels, null, 0L);
                             case INFO -> new InfoSnapshot.InfoDataPointSnapshot(labels);
                             case HISTOGRAM ->
-                                throw new IllegalArgumentException(metric.name() + " is a histogram: one number is no point of it");
+                                throw new IllegalArgumentException(
+                                        metric.name() + " is a histogram: one number is no point of it");
                         });
     }
 
@@ -59,7 +60,8 @@ final class Exposition {
     private static MetricSnapshot snapshot(Metric metric, List<DataPointSnapshot> points) {
         switch (metric.type()) {
             case GAUGE -> {
-                GaugeSnapshot.Builder gauge = GaugeSnapshot.builder().name(metric.name()).help(metric.help());
+                GaugeSnapshot.Builder gauge =
+                        GaugeSnapshot.builder().name(metric.name()).help(metric.help());
                 points.forEach(point -> gauge.dataPoint((GaugeSnapshot.GaugeDataPointSnapshot) point));
                 return gauge.build();
             }
@@ -70,7 +72,8 @@ final class Exposition {
                 return counter.build();
             }
             case INFO -> {
-                InfoSnapshot.Builder info = InfoSnapshot.builder().name(metric.family()).help(metric.help());
+                InfoSnapshot.Builder info =
+                        InfoSnapshot.builder().name(metric.family()).help(metric.help());
                 points.forEach(point -> info.dataPoint((InfoSnapshot.InfoDataPointSnapshot) point));
                 return info.build();
             }

@@ -11,10 +11,9 @@ import java.time.Duration;
  *     values at the usual interval of 15 s to 1 min
  */
 public record MetricsSettings(int maxRuns, Duration endedRunTtl) {
-    public static final MetricsSettings DEFAULT = new MetricsSettings(2_000, Duration.ofMinutes(5));
-
     public static final int MAX_RUNS_LIMIT = 100_000;
     public static final Duration MAX_ENDED_RUN_TTL = Duration.ofDays(1);
+    public static final MetricsSettings DEFAULT = new MetricsSettings(2_000, Duration.ofMinutes(5));
 
     public MetricsSettings {
         if (maxRuns < 1 || maxRuns > MAX_RUNS_LIMIT) {

@@ -23,21 +23,21 @@ import org.jspecify.annotations.Nullable;
  * forgets is gone at the next one, a run that has ended after {@link MetricsSettings#endedRunTtl}.
  *
  * <pre>
- * trainwatch_alert_active{run_id="r1",project="vision",detector="loss_spike",severity="warning"} 1.0
- * trainwatch_run_condition{run_id="r1",project="vision",condition="running"} 1.0
- * trainwatch_run_detectors_not_checked{run_id="r1",project="vision"} 1.0
- * trainwatch_run_eval_loss{run_id="r1",project="vision"} 2.5
- * trainwatch_run_events_duplicate_total{run_id="r1",project="vision"} 2.0
- * trainwatch_run_events_missing_total{run_id="r1",project="vision"} 3.0
- * trainwatch_run_events_total{run_id="r1",project="vision"} 120.0
- * trainwatch_run_grad_norm{run_id="r1",project="vision"} +Inf
- * trainwatch_run_info{run_id="r1",project="vision",run_name="resnet",model_name="resnet-7"} 1
- * trainwatch_run_last_event_timestamp_seconds{run_id="r1",project="vision"} 1.76376E9
- * trainwatch_run_last_step{run_id="r1",project="vision"} 100.0
- * trainwatch_run_learning_rate{run_id="r1",project="vision"} 0.001
- * trainwatch_run_loss{run_id="r1",project="vision"} NaN
- * trainwatch_run_max_steps{run_id="r1",project="vision"} 1000.0
- * trainwatch_run_started_timestamp_seconds{run_id="r1",project="vision"} 1.76375E9
+ * trainwatch_alert_active{detector="loss_spike",project="vision",run_id="r1",severity="warning"} 1.0
+ * trainwatch_run_info{model_name="resnet-7",project="vision",run_id="r1",run_name="resnet"} 1
+ * trainwatch_run_condition{condition="running",project="vision",run_id="r1"} 1.0
+ * trainwatch_run_detectors_not_checked{project="vision",run_id="r1"} 1.0
+ * trainwatch_run_eval_loss{project="vision",run_id="r1"} 2.5
+ * trainwatch_run_events_total{project="vision",run_id="r1"} 120.0
+ * trainwatch_run_events_duplicate_total{project="vision",run_id="r1"} 2.0
+ * trainwatch_run_events_missing_total{project="vision",run_id="r1"} 3.0
+ * trainwatch_run_grad_norm{project="vision",run_id="r1"} +Inf
+ * trainwatch_run_last_event_timestamp_seconds{project="vision",run_id="r1"} 1.76376E9
+ * trainwatch_run_last_step{project="vision",run_id="r1"} 100.0
+ * trainwatch_run_learning_rate{project="vision",run_id="r1"} 0.001
+ * trainwatch_run_loss{project="vision",run_id="r1"} NaN
+ * trainwatch_run_max_steps{project="vision",run_id="r1"} 1000.0
+ * trainwatch_run_started_timestamp_seconds{project="vision",run_id="r1"} 1.76375E9
  * </pre>
  */
 public final class RunMetrics implements MultiCollector {
@@ -72,13 +72,15 @@ public final class RunMetrics implements MultiCollector {
 
     private List<RunStatus> choose() {
         List<RunStatus> active = board.runs().stream()
+                .filter(RunMetrics::isActive)
                 .map(RunSnapshot::status)
-                .filter(run -> !ENDED.contains(run.getCondition()))
                 .toList();
         List<RunStatus> candidates = new ArrayList<>(active);
         candidates.addAll(endedOfLate());
-        candidates.sort(Comparator.<RunStatus, Boolean>comparing(run -> run.getOpenAlerts().isEmpty())
-                .thenComparing(Comparator.comparingLong(RunStatus::getStartedAtMs).reversed())
+        candidates.sort(Comparator.<RunStatus, Boolean>comparing(
+                        run -> run.getOpenAlerts().isEmpty())
+                .thenComparing(
+                        Comparator.comparingLong(RunStatus::getStartedAtMs).reversed())
                 .thenComparing(RunStatus::getRunId));
 
         int kept = Math.min(candidates.size(), settings.maxRuns());
@@ -97,8 +99,8 @@ public final class RunMetrics implements MultiCollector {
     private List<RunStatus> endedOfLate() {
         long nowMs = clock.millis();
         List<RunStatus> ended = board.runs().stream()
+                .filter(run -> !isActive(run))
                 .map(RunSnapshot::status)
-                .filter(run -> ENDED.contains(run.getCondition()))
                 .toList();
         Set<String> onBoard = new HashSet<>();
         for (RunStatus run : ended) {
@@ -110,6 +112,10 @@ public final class RunMetrics implements MultiCollector {
                 .filter(run -> nowMs - endedSeenAtMs.getOrDefault(run.getRunId(), nowMs)
                         <= settings.endedRunTtl().toMillis())
                 .toList();
+    }
+
+    static boolean isActive(RunSnapshot run) {
+        return !ENDED.contains(run.status().getCondition());
     }
 
     private static void add(Exposition to, RunStatus run) {

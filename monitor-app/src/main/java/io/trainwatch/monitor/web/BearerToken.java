@@ -34,7 +34,8 @@ public final class BearerToken {
     /** Whether the value of an {@code Authorization} header carries the secret; takes the same time however much matches. */
     boolean opens(String authorization) {
         return authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length())
-                && MessageDigest.isEqual(digest, sha256(authorization.substring(SCHEME.length()).strip()));
+                && MessageDigest.isEqual(
+                        digest, sha256(authorization.substring(SCHEME.length()).strip()));
     }
 
     private static byte[] sha256(String text) {

@@ -29,8 +29,9 @@ public record HttpSettings(String host, int port, @Nullable BearerToken token) {
             throw new IllegalArgumentException("port is " + port + ", allowed are 0 (any free one) to 65535");
         }
         if (token == null && !isLoopback(host)) {
-            throw new IllegalArgumentException("'" + host + "' is reachable from other machines and there is no token: set"
-                    + " http.token_file or TRAINWATCH_HTTP_TOKEN, or listen on 127.0.0.1");
+            throw new IllegalArgumentException(
+                    "'" + host + "' is reachable from other machines and there is no token: set"
+                            + " http.token_file or TRAINWATCH_HTTP_TOKEN, or listen on 127.0.0.1");
         }
     }
 

@@ -21,8 +21,7 @@ final class IndexPage {
     private static final int MAX_ROWS = 100;
     private static final int MAX_CHARACTERS = 500;
 
-    private static final String STYLE =
-            """
+    private static final String STYLE = """
             :root { color-scheme: light dark; }
             body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
             table { border-collapse: collapse; width: 100%; }
@@ -57,11 +56,14 @@ final class IndexPage {
                 .append("<meta name=\"viewport\" content=\"width=device-width\"><style>")
                 .append(STYLE)
                 .append("</style></head>\n<body><h1>trainwatch</h1>\n");
-        notReady.ifPresent(reason -> html.append("<p class=\"critical\">Not ready: ").append(escape(reason)).append("</p>\n"));
+        notReady.ifPresent(reason -> html.append("<p class=\"critical\">Not ready: ")
+                .append(escape(reason))
+                .append("</p>\n"));
         alerts(html, alerts);
         runs(html, runs);
         html.append("<h2>More</h2>\n<ul>")
-                .append("<li><a href=\"/api/v1/runs\">/api/v1/runs</a> and <a href=\"/api/v1/alerts\">/api/v1/alerts</a>: the same as JSON")
+                .append(
+                        "<li><a href=\"/api/v1/runs\">/api/v1/runs</a> and <a href=\"/api/v1/alerts\">/api/v1/alerts</a>: the same as JSON")
                 .append("<li>/api/v1/runs/{id}/series/{name}: a curve, e.g. of <code>loss</code>")
                 .append("<li><a href=\"/metrics\">/metrics</a>: for Prometheus")
                 .append("<li><a href=\"/health/ready\">/health/ready</a>: whether this monitor judges")
@@ -75,7 +77,8 @@ final class IndexPage {
             html.append("<p>None.</p>\n");
             return;
         }
-        html.append("<table><tr><th>State<th>Severity<th>Run<th>Detector<th class=\"number\">Since step<th>What</tr>\n");
+        html.append(
+                "<table><tr><th>State<th>Severity<th>Run<th>Detector<th class=\"number\">Since step<th>What</tr>\n");
         for (Alert alert : alerts.subList(0, Math.min(MAX_ROWS, alerts.size()))) {
             String scope = alert.getScope().isEmpty() ? "" : " (" + escape(alert.getScope()) + ")";
             html.append("<tr><td>")
@@ -132,8 +135,13 @@ final class IndexPage {
 
     private static void rest(StringBuilder html, int size, String where) {
         if (size > MAX_ROWS) {
-            html.append("<p>").append(size - MAX_ROWS).append(" more: <a href=\"").append(where).append("\">")
-                    .append(where).append("</a></p>\n");
+            html.append("<p>")
+                    .append(size - MAX_ROWS)
+                    .append(" more: <a href=\"")
+                    .append(where)
+                    .append("\">")
+                    .append(where)
+                    .append("</a></p>\n");
         }
     }
 
@@ -162,8 +170,7 @@ final class IndexPage {
     private static String sha256(String text) {
         try {
             return Base64.getEncoder()
-                    .encodeToString(
-                            MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+                    .encodeToString(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }

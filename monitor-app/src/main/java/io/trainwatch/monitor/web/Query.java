@@ -32,7 +32,8 @@ final class Query {
         return new Query(given);
     }
 
-    @Nullable String text(String name) {
+    @Nullable
+    String text(String name) {
         List<String> values = given.get(name);
         return values == null || values.isEmpty() || values.get(0).isEmpty() ? null : values.get(0);
     }
@@ -50,8 +51,7 @@ final class Query {
         } catch (NumberFormatException notANumber) {
             // Told below, with what is allowed.
         }
-        throw Problem.badRequest(
-                name + " is '" + shown(text) + "', allowed is a whole number, " + min + " to " + max);
+        throw Problem.badRequest(name + " is '" + shown(text) + "', allowed is a whole number, " + min + " to " + max);
     }
 
     /** Comma-separated names; empty if not given. */

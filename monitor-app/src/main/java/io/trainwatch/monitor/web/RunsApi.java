@@ -42,9 +42,8 @@ final class RunsApi {
     private static final int MAX_LIMIT = 1_000;
     private static final int MAX_POINTS = 1_000;
 
-    private static final Comparator<RunStatus> LATEST_START_FIRST = Comparator.comparingLong(RunStatus::getStartedAtMs)
-            .reversed()
-            .thenComparing(RunStatus::getRunId);
+    private static final Comparator<RunStatus> LATEST_START_FIRST =
+            Comparator.comparingLong(RunStatus::getStartedAtMs).reversed().thenComparing(RunStatus::getRunId);
 
     static final Comparator<Alert> OPEN_FIRST = Comparator.<Alert, Boolean>comparing(
                     alert -> alert.getState() == AlertState.resolved)
@@ -76,8 +75,8 @@ final class RunsApi {
         List<RunStatus> page = board.runs().stream()
                 .map(RunSnapshot::status)
                 .filter(run -> project == null || project.equals(run.getProject()))
-                .filter(run ->
-                        conditions.isEmpty() || conditions.contains(run.getCondition().name()))
+                .filter(run -> conditions.isEmpty()
+                        || conditions.contains(run.getCondition().name()))
                 .filter(run -> after == null || LATEST_START_FIRST.compare(run, after) > 0)
                 .sorted(LATEST_START_FIRST)
                 .limit(limit + 1L)
@@ -166,8 +165,8 @@ final class RunsApi {
     private static void answerAlerts(Context context, Query query, Stream<Alert> of, int limit) throws Problem {
         Set<String> severities = query.names("severity", names(Severity.values()));
         Set<String> states = query.names("state", Set.of("open", "resolved"));
-        List<Alert> alerts = of.filter(alert ->
-                        severities.isEmpty() || severities.contains(alert.getSeverity().name()))
+        List<Alert> alerts = of.filter(alert -> severities.isEmpty()
+                        || severities.contains(alert.getSeverity().name()))
                 .filter(alert -> states.isEmpty()
                         || states.contains(alert.getState() == AlertState.resolved ? "resolved" : "open"))
                 .sorted(OPEN_FIRST)

@@ -22,7 +22,6 @@ import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -128,7 +127,8 @@ public final class WebServer implements AutoCloseable {
             context.html(IndexPage.render(board, notReady.get()));
         });
         config.routes.get("/metrics", this::scrape);
-        config.routes.get("/health/live", context -> context.result("{\"status\":\"up\"}").contentType("application/json"));
+        config.routes.get(
+                "/health/live", context -> context.result("{\"status\":\"up\"}").contentType("application/json"));
         config.routes.get("/health/ready", this::ready);
         RunsApi.addTo(config.routes, board);
 
@@ -184,7 +184,10 @@ public final class WebServer implements AutoCloseable {
             String given = context.header("Authorization");
             if (given == null || !token.opens(given)) {
                 context.header("WWW-Authenticate", "Bearer");
-                refuse(context, HttpStatus.UNAUTHORIZED, "send the token of this monitor as 'Authorization: Bearer ...'");
+                refuse(
+                        context,
+                        HttpStatus.UNAUTHORIZED,
+                        "send the token of this monitor as 'Authorization: Bearer ...'");
             }
         } else if (!namesLoopback(context)) {
             refuse(

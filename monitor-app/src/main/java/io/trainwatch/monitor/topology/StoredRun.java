@@ -1,0 +1,34 @@
+package io.trainwatch.monitor.topology;
+
+import io.trainwatch.monitor.judge.JudgedRun;
+
+/** A run on the heap of its task, with what the task has to remember beside what the judge knows. */
+final class StoredRun {
+    private static final long NEVER = Long.MIN_VALUE / 2;
+
+    final String runId;
+    final JudgedRun judged;
+
+    /** The store below does not have this state yet. */
+    boolean dirty;
+    /** The board does not have this state yet, and the run waits in the queue for it. */
+    boolean awaitsBoard;
+    /** The runs topic does not have this state yet. */
+    boolean awaitsStatus;
+
+    long statusAtMs = NEVER;
+
+    StoredRun(JudgedRun judged) {
+        this.runId = judged.runId();
+        this.judged = judged;
+    }
+
+    /** No status was published from this object yet. */
+    boolean isNew() {
+        return statusAtMs == NEVER;
+    }
+
+    long silentMs(long nowMs) {
+        return nowMs - judged.lastArrivalMs();
+    }
+}

@@ -98,13 +98,16 @@ public final class Trainwatch implements Runnable {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
+            return new String[] {
+                "trainwatch " + ofBuild(), "Java " + Runtime.version() + " (" + System.getProperty("java.vendor") + ")"
+            };
+        }
+
+        static String ofBuild() {
             try (InputStream in = Trainwatch.class.getResourceAsStream("version.properties")) {
                 Properties properties = new Properties();
                 properties.load(in);
-                return new String[] {
-                    "trainwatch " + properties.getProperty("version"),
-                    "Java " + Runtime.version() + " (" + System.getProperty("java.vendor") + ")"
-                };
+                return properties.getProperty("version", "unknown");
             } catch (IOException e) {
                 throw new UncheckedIOException("version.properties of the program cannot be read", e);
             }

@@ -44,7 +44,31 @@ class MonitorTopologyTest {
     void the_drawing_is_this() {
         try (TopologyRig rig = new TopologyRig(dir)) {
             assertThat(rig.topology.describe().toString().strip()).isEqualTo("""
-                    ?
+                    Topologies:
+                       Sub-topology: 0
+                        Source: events (topics: [trainwatch.events])
+                          --> judge
+                        Processor: judge (stores: [runs])
+                          --> outcome-
+                          <-- events
+                        Processor: outcome- (stores: [])
+                          --> outcome-alert, outcome-dead-letter, outcome-status
+                          <-- judge
+                        Processor: outcome-alert (stores: [])
+                          --> alerts
+                          <-- outcome-
+                        Processor: outcome-dead-letter (stores: [])
+                          --> dead-letters
+                          <-- outcome-
+                        Processor: outcome-status (stores: [])
+                          --> runs
+                          <-- outcome-
+                        Sink: alerts (topic: trainwatch.alerts)
+                          <-- outcome-alert
+                        Sink: dead-letters (topic: trainwatch.dead-letters)
+                          <-- outcome-dead-letter
+                        Sink: runs (topic: trainwatch.runs)
+                          <-- outcome-status
                     """.strip());
         }
     }

@@ -108,23 +108,26 @@ final class Scenarios {
                 new Fault("schedule bug: rate 0", fault, Set.of("loss_plateau"), 2_000, Set.of()),
                 Ending.FINISHES,
                 75,
-                seed -> {
-                    SplittableRandom random = new SplittableRandom(seed);
-                    return new Training("spirals", Samples.spirals(random, 3, 12_000, 1_000, 0.12), random)
-                            .hidden(TANH, 24, 24)
-                            .optimizer(Optimizer.adam())
-                            .schedule("cosine", Schedule.warmupCosine(0.003, 50, fault))
-                            .warmup(50)
-                            .batchesOf(64)
-                            .steps(4_000)
-                            .evaluateEvery(100);
-                });
+                seed -> taughtWithCosine(seed, fault));
+    }
+
+    /** The training of {@link #scheduleEndsTooEarly}, with the cosine that ends at a step of choice. */
+    static Training taughtWithCosine(long seed, long cosineEnds) {
+        SplittableRandom random = new SplittableRandom(seed);
+        return new Training("teacher", Samples.teacher(random, 6, 10, 20_000, 1_000, 20), random)
+                .hidden(TANH, 32)
+                .optimizer(Optimizer.adam())
+                .schedule("cosine", Schedule.warmupCosine(0.002, 50, cosineEnds))
+                .warmup(50)
+                .batchesOf(256)
+                .steps(4_000)
+                .evaluateEvery(100);
     }
 
     static Scenario memorises() {
         return new Scenario(
                 "memorises-small-noisy-set",
-                "80 samples with a third of the labels wrong, and weights enough to learn them by heart",
+                "160 samples, many with a wrong label, and weights enough to learn them by heart",
                 new Fault("memorising", 1, Set.of("train_val_divergence"), 2_000, Set.of("suspicious_validation")),
                 Ending.FINISHES,
                 50,

@@ -44,8 +44,8 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
                 .put((byte) 0x01)
                 .putLong(fingerprint)
                 .array();
-        reader = new SpecificDatumReader<>(schema);
-        writer = new SpecificDatumWriter<>(schema);
+        reader = new SpecificDatumReader<>(schema, schema, Vocabulary.INSTANCE);
+        writer = new SpecificDatumWriter<>(schema, Vocabulary.INSTANCE);
     }
 
     public static SingleObjectCodec<TrainingEvent> events() {

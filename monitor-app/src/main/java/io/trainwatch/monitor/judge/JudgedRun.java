@@ -1,16 +1,52 @@
 package io.trainwatch.monitor.judge;
 
+import io.trainwatch.monitor.alert.AlertLifecycle;
+import io.trainwatch.monitor.detect.DetectorState;
+import io.trainwatch.monitor.run.RunState;
+
 /** All that the monitor knows of one run. Mutable, bounded in size however long the run, owned by one thread. */
 public final class JudgedRun {
-    final String runId;
-    long events;
-    long stepsJudged;
+    final RunState state;
+    final AlertLifecycle alerts = new AlertLifecycle();
+    /** One for each detector of the judge, in its order. */
+    final DetectorState[] detectors;
 
-    JudgedRun(String runId) {
-        this.runId = runId;
+    /** Times that a detector threw and was reset. */
+    long detectorFailures;
+    /** Parts of the state that could not be read after a restart and began anew. */
+    long slotsLost;
+
+    JudgedRun(String runId, DetectorState[] detectors) {
+        this.state = new RunState(runId);
+        this.detectors = detectors;
     }
 
     public String runId() {
-        return runId;
+        return state.runId();
+    }
+
+    /** Events judged, duplicates not counted. */
+    public long events() {
+        return state.eventNumber();
+    }
+
+    /** Whether the run said that it ended. */
+    public boolean finished() {
+        return state.finished();
+    }
+
+    /** Arrival of its latest event, epoch milliseconds of the monitor. */
+    public long lastArrivalMs() {
+        return state.lastArrivalMs();
+    }
+
+    /** Times that a detector threw and was reset. */
+    public long detectorFailures() {
+        return detectorFailures;
+    }
+
+    /** Parts of the state that could not be read after a restart and began anew. */
+    public long slotsLost() {
+        return slotsLost;
     }
 }

@@ -1,35 +1,125 @@
 package io.trainwatch.monitor.judge;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.trainwatch.monitor.detect.Detector;
+import io.trainwatch.monitor.detect.DetectorState;
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import io.trainwatch.monitor.stats.UnreadableStateException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/** A {@link JudgedRun} to bytes and back, for the state store and its changelog. Thread-confined. */
+/**
+ * A {@link JudgedRun} to bytes and back, for the state store and its changelog. Thread-confined.
+ *
+ * <pre>
+ * format, run_id, slots: { name, version, length, bytes }
+ * </pre>
+ *
+ * <p>The run, its alerts and each detector have a slot of their own. A slot that is missing, of another version or
+ * damaged restarts that part alone and is counted ({@link JudgedRun#slotsLost}); the others go on.
+ */
 public final class JudgedRunCodec {
+    private static final int FORMAT = 1;
+    private static final int RUN_VERSION = 1;
+    private static final int ALERTS_VERSION = 1;
+    private static final int MAX_SLOTS = 1000;
+
+    private final RunJudge judge;
+    private final StateWriter out = new StateWriter();
+
+    public JudgedRunCodec(RunJudge judge) {
+        this.judge = judge;
+    }
 
     public byte[] encode(JudgedRun run) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (DataOutputStream out = new DataOutputStream(bytes)) {
-            out.writeUTF(run.runId);
-            out.writeLong(run.events);
-            out.writeLong(run.stepsJudged);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        out.reset();
+        out.writeInt(FORMAT);
+        out.writeString(run.runId());
+        out.writeLong(run.detectorFailures);
+        out.writeLong(run.slotsLost);
+        out.writeInt(2 + run.detectors.length);
+        slot("run", RUN_VERSION, run.state);
+        slot("alerts", ALERTS_VERSION, run.alerts);
+        List<Detector<?>> detectors = judge.detectors();
+        for (int i = 0; i < run.detectors.length; i++) {
+            DetectorState state = run.detectors[i];
+            slot("detector/" + detectors.get(i).name(), state.version(), state);
         }
-        return bytes.toByteArray();
+        return out.toByteArray();
     }
 
+    private void slot(String name, int version, Persistent content) {
+        out.writeString(name);
+        out.writeInt(version);
+        int at = out.position();
+        out.writeInt(0);
+        content.write(out);
+        out.writeIntAt(at, out.position() - at - Integer.BYTES);
+    }
+
+    /**
+     * Reads a run.
+     *
+     * @throws UnreadableStateException if not even its run_id can be read
+     */
     public JudgedRun decode(byte[] bytes) {
-        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
-            JudgedRun run = new JudgedRun(in.readUTF());
-            run.events = in.readLong();
-            run.stepsJudged = in.readLong();
-            return run;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        StateReader in = new StateReader(bytes);
+        int format = in.readInt();
+        if (format != FORMAT) {
+            throw new UnreadableStateException("state of format " + format + " where this version reads " + FORMAT);
+        }
+        JudgedRun run = judge.newRun(in.readString());
+        run.detectorFailures = in.readLong();
+        run.slotsLost = in.readLong();
+        Map<String, Slot> slots = slots(in, run);
+        if (!restore(slots.get("run"), RUN_VERSION, run.state)) {
+            // Statistics of a run that is not known any more would judge the next events against nothing.
+            JudgedRun anew = judge.newRun(run.runId());
+            anew.slotsLost = run.slotsLost + 1;
+            return anew;
+        }
+        if (!restore(slots.get("alerts"), ALERTS_VERSION, run.alerts)) {
+            run.slotsLost++;
+        }
+        List<Detector<?>> detectors = judge.detectors();
+        for (int i = 0; i < run.detectors.length; i++) {
+            DetectorState state = run.detectors[i];
+            Slot slot = slots.get("detector/" + detectors.get(i).name());
+            if (!restore(slot, state.version(), state)) {
+                run.detectors[i] = detectors.get(i).newState();
+                run.slotsLost++;
+            }
+        }
+        return run;
+    }
+
+    private static Map<String, Slot> slots(StateReader in, JudgedRun run) {
+        Map<String, Slot> slots = new HashMap<>();
+        try {
+            int count = in.readCount(MAX_SLOTS);
+            for (int i = 0; i < count; i++) {
+                slots.put(in.readString(), new Slot(in.readInt(), in.slice(in.readInt())));
+            }
+        } catch (UnreadableStateException e) {
+            run.slotsLost++;
+        }
+        return slots;
+    }
+
+    private static boolean restore(@Nullable Slot slot, int version, Persistent into) {
+        if (slot == null || slot.version() != version) {
+            return false;
+        }
+        try {
+            into.read(slot.content());
+            return slot.content().remaining() == 0;
+        } catch (UnreadableStateException e) {
+            return false;
         }
     }
+
+    private record Slot(int version, StateReader content) {}
 }

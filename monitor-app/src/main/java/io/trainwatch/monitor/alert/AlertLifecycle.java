@@ -1,0 +1,314 @@
+package io.trainwatch.monitor.alert;
+
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Evidence;
+import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.detect.Verdicts;
+import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns verdicts, which are levels, into episodes, which begin and end. One for each run; an episode belongs to a
+ * detector and a scope.
+ *
+ * <table>
+ * <caption>Transitions</caption>
+ * <tr><th>from</th><th>on</th><th>to</th><th>alert</th></tr>
+ * <tr><td>none</td><td>unhealthy</td><td>firing</td><td>firing</td></tr>
+ * <tr><td>firing</td><td>unhealthy, more severe than ever in the episode</td><td>firing</td><td>updated</td></tr>
+ * <tr><td>firing</td><td>unhealthy for the 32nd, 64th, 128th ... time</td><td>firing</td><td>updated</td></tr>
+ * <tr><td>firing</td><td>unhealthy otherwise</td><td>firing</td><td>-</td></tr>
+ * <tr><td>firing</td><td>healthy as often in a row as the detector asks for</td><td>none</td><td>resolved</td></tr>
+ * <tr><td>firing</td><td>the run ends</td><td>none</td><td>resolved, without a resolved_step</td></tr>
+ * <tr><td>none</td><td>healthy</td><td>none</td><td>-</td></tr>
+ * </table>
+ *
+ * <p>The quiet verdicts that resolve an episode are also its cooldown: what returns within them continues it. How many
+ * bad points make a verdict is the detector's own rule, so nothing is pending here.
+ *
+ * <p>A verdict that a gate holds back, or that an episode of {@link #INHIBITED_BY} explains, opens at info and names why
+ * in {@code suppressed_by}; if it outlasts that, its severity rises. The severity of an episode never falls.
+ */
+public final class AlertLifecycle implements Verdicts, Persistent {
+    static final int FIRST_UPDATE = 32;
+    static final int MAX_OPEN = 64;
+    static final int MAX_HISTORY = 64;
+
+    /** What a non-finite loss explains: all that reads the loss or the gradient. */
+    private static final Map<String, List<String>> INHIBITED_BY = Map.of(
+            "loss_spike", List.of("non_finite_loss"),
+            "loss_divergence", List.of("non_finite_loss"),
+            "loss_plateau", List.of("non_finite_loss"),
+            "not_learning", List.of("non_finite_loss"),
+            "exploding_gradient", List.of("non_finite_loss"));
+
+    private static final HexFormat HEX = HexFormat.of();
+
+    private final Map<String, Episode> open = new LinkedHashMap<>();
+    private final Deque<Alert> history = new ArrayDeque<>();
+    private long refused;
+
+    private List<Alert> changes = List.of();
+    private @Nullable RunView run;
+    private String detector = "";
+    private int quietVerdicts = 1;
+    private long atMs;
+
+    /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
+    public void judging(RunView judged, String byDetector, int untilQuiet, long eventAtMs) {
+        run = judged;
+        detector = byDetector;
+        quietVerdicts = untilQuiet;
+        atMs = eventAtMs;
+    }
+
+    /** The alert changes since the last call, in order. */
+    public List<Alert> takeChanges() {
+        List<Alert> taken = changes;
+        changes = List.of();
+        return taken;
+    }
+
+    @Override
+    public void healthy(String scope) {
+        if (open.isEmpty()) {
+            return;
+        }
+        String key = key(detector, scope);
+        Episode episode = open.get(key);
+        if (episode != null && ++episode.quiet >= quietVerdicts) {
+            open.remove(key);
+            change(episode, AlertState.resolved, judged().lastStep());
+        }
+    }
+
+    @Override
+    public void unhealthy(
+            String scope,
+            Severity severity,
+            long onsetStep,
+            @Nullable String suppressedBy,
+            Supplier<Explanation> explanation) {
+        String key = key(detector, scope);
+        Episode episode = open.get(key);
+        String why = suppressedBy != null ? suppressedBy : inhibitor();
+        Severity effective = why == null ? severity : Severity.info;
+        if (episode == null) {
+            if (open.size() >= MAX_OPEN) {
+                refused++;
+                return;
+            }
+            episode = begin(scope, onsetStep);
+            open.put(key, episode);
+            describe(episode, effective, why, explanation);
+            change(episode, AlertState.firing, null);
+            return;
+        }
+        episode.quiet = 0;
+        episode.unhealthy++;
+        boolean graver = effective.compareTo(episode.alert.getSeverity()) > 0;
+        if (graver || episode.unhealthy >= episode.nextUpdate) {
+            if (episode.unhealthy >= episode.nextUpdate) {
+                episode.nextUpdate *= 2;
+            }
+            describe(episode, graver ? effective : episode.alert.getSeverity(), graver ? null : why, explanation);
+            change(episode, AlertState.updated, null);
+        }
+    }
+
+    /** The run ended: nothing is left to resolve its episodes. */
+    public void runEnded(RunView judged, String how, long eventAtMs) {
+        if (open.isEmpty()) {
+            return;
+        }
+        run = judged;
+        atMs = eventAtMs;
+        for (Episode episode : open.values()) {
+            episode.alert.setMessage(episode.alert.getMessage() + "; still so when the run ended (" + how + ")");
+            change(episode, AlertState.resolved, null);
+        }
+        open.clear();
+    }
+
+    /** Severity of the open episodes by "detector" or "detector/scope". */
+    public Map<String, String> open() {
+        Map<String, String> severities = new LinkedHashMap<>();
+        open.forEach((key, episode) ->
+                severities.put(key, episode.alert.getSeverity().name()));
+        return severities;
+    }
+
+    public boolean isOpen(String byDetector, String scope) {
+        return open.containsKey(key(byDetector, scope));
+    }
+
+    /** The latest state of the most recent episodes, oldest first: those that ended, then those that are open. */
+    public List<Alert> recent() {
+        List<Alert> recent = new ArrayList<>(history);
+        for (Episode episode : open.values()) {
+            recent.add(Alert.newBuilder(episode.alert).build());
+        }
+        return recent.size() <= MAX_HISTORY ? recent : recent.subList(recent.size() - MAX_HISTORY, recent.size());
+    }
+
+    /** Episodes that could not be opened because {@value #MAX_OPEN} of this run are open. */
+    public long refused() {
+        return refused;
+    }
+
+    private Episode begin(String scope, long onsetStep) {
+        RunView judged = judged();
+        Alert alert = new Alert();
+        alert.setAlertId(id(judged, detector, scope, onsetStep));
+        alert.setRunId(judged.runId());
+        alert.setAttempt(judged.attempt());
+        alert.setProject(judged.facts().project());
+        alert.setRunName(judged.facts().runName());
+        alert.setDetector(detector);
+        alert.setScope(scope);
+        alert.setOpenedStep(known(judged.lastStep()));
+        alert.setOnsetStep(known(onsetStep));
+        alert.setOpenedAtMs(atMs);
+        alert.setCauses(List.of());
+        alert.setConfigVersion("");
+        return new Episode(alert);
+    }
+
+    private static void describe(
+            Episode episode, Severity severity, @Nullable String suppressedBy, Supplier<Explanation> explanation) {
+        Explanation explained = explanation.get();
+        episode.alert.setSeverity(severity);
+        episode.alert.setSuppressedBy(suppressedBy);
+        episode.alert.setMessage(explained.message());
+        episode.alert.setEvidence(new ArrayList<Evidence>(explained.evidence()));
+    }
+
+    private void change(Episode episode, AlertState state, @Nullable Long resolvedStep) {
+        Alert alert = episode.alert;
+        alert.setState(state);
+        alert.setLastStep(known(judged().lastStep()));
+        alert.setResolvedStep(resolvedStep);
+        alert.setChangedAtMs(atMs);
+        Alert copy = Alert.newBuilder(alert).build();
+        if (changes.isEmpty()) {
+            changes = new ArrayList<>(2);
+        }
+        changes.add(copy);
+        if (state == AlertState.resolved) {
+            if (history.size() == MAX_HISTORY) {
+                history.removeFirst();
+            }
+            history.addLast(copy);
+        }
+    }
+
+    private @Nullable String inhibitor() {
+        if (open.isEmpty()) {
+            return null;
+        }
+        for (String by : INHIBITED_BY.getOrDefault(detector, List.of())) {
+            if (open.containsKey(by)) {
+                return by;
+            }
+        }
+        return null;
+    }
+
+    private RunView judged() {
+        if (run == null) {
+            throw new IllegalStateException("a verdict before judging() said what is judged");
+        }
+        return run;
+    }
+
+    private static @Nullable Long known(long step) {
+        return step < 0 ? null : (Long) step;
+    }
+
+    private static String key(String detector, String scope) {
+        return scope.isEmpty() ? detector : detector + "/" + scope;
+    }
+
+    /** The first 128 bits of SHA-256 over what makes an episode that episode. */
+    private static String id(RunView run, String detector, String scope, long onsetStep) {
+        String identity = String.join(
+                "\n", run.runId(), String.valueOf(run.attempt()), detector, scope, String.valueOf(onsetStep));
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(identity.getBytes(StandardCharsets.UTF_8));
+            return HEX.formatHex(hash, 0, 16);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    @Override
+    public void write(StateWriter out) {
+        out.writeLong(refused);
+        out.writeInt(open.size());
+        open.forEach((key, episode) -> {
+            out.writeString(key);
+            out.writeLong(episode.unhealthy);
+            out.writeLong(episode.nextUpdate);
+            out.writeInt(episode.quiet);
+            AlertBytes.write(episode.alert, out);
+        });
+        writeAll(history, out);
+    }
+
+    private static void writeAll(Collection<Alert> alerts, StateWriter out) {
+        out.writeInt(alerts.size());
+        for (Alert alert : alerts) {
+            AlertBytes.write(alert, out);
+        }
+    }
+
+    @Override
+    public void read(StateReader in) {
+        refused = in.readLong();
+        open.clear();
+        int episodes = in.readCount(MAX_OPEN);
+        for (int i = 0; i < episodes; i++) {
+            String key = in.readString();
+            long unhealthy = in.readLong();
+            long nextUpdate = in.readLong();
+            int quiet = in.readInt();
+            Episode episode = new Episode(AlertBytes.read(in));
+            episode.unhealthy = unhealthy;
+            episode.nextUpdate = nextUpdate;
+            episode.quiet = quiet;
+            open.put(key, episode);
+        }
+        history.clear();
+        int ended = in.readCount(MAX_HISTORY);
+        for (int i = 0; i < ended; i++) {
+            history.add(AlertBytes.read(in));
+        }
+    }
+
+    private static final class Episode {
+        final Alert alert;
+        long unhealthy = 1;
+        long nextUpdate = FIRST_UPDATE;
+        int quiet;
+
+        Episode(Alert alert) {
+            this.alert = alert;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+package io.trainwatch.monitor.detect;
+
+import java.util.List;
+
+/** Every detector, one line each. */
+public final class DetectorCatalogue {
+    private DetectorCatalogue() {}
+
+    /** Every detector at its defaults, in the order in which they judge: what explains others comes first. */
+    public static List<Detector<?>> defaults() {
+        return List.of(new NonFiniteLoss(), new NonFiniteGradient());
+    }
+}

@@ -1,0 +1,65 @@
+package io.trainwatch.monitor.detect;
+
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** State of a detector that watches several things of a run alike: one {@code T} per scope, at most a bounded number. */
+final class PerScope<T extends Persistent> implements DetectorState {
+    private final int version;
+    private final int capacity;
+    private final Supplier<T> factory;
+    private final Map<String, T> states = new LinkedHashMap<>();
+
+    PerScope(int version, int capacity, Supplier<T> factory) {
+        this.version = version;
+        this.capacity = capacity;
+        this.factory = factory;
+    }
+
+    /** The state of the scope, made at the first call; null once there are too many. */
+    @Nullable
+    T of(String scope) {
+        T state = states.get(scope);
+        if (state == null && states.size() < capacity) {
+            state = factory.get();
+            states.put(scope, state);
+        }
+        return state;
+    }
+
+    Collection<T> all() {
+        return states.values();
+    }
+
+    @Override
+    public int version() {
+        return version;
+    }
+
+    @Override
+    public void write(StateWriter out) {
+        out.writeInt(states.size());
+        states.forEach((scope, state) -> {
+            out.writeString(scope);
+            state.write(out);
+        });
+    }
+
+    @Override
+    public void read(StateReader in) {
+        states.clear();
+        int count = in.readCount(capacity);
+        for (int i = 0; i < count; i++) {
+            String scope = in.readString();
+            T state = factory.get();
+            state.read(in);
+            states.put(scope, state);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package io.trainwatch.monitor.detect;
+
+import io.trainwatch.alert.Evidence;
+import io.trainwatch.alert.Severity;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes what a detector has to say about a run at one event, by scope. A sink and not a return value: one event may
+ * concern several scopes (each component loss, each evaluation set), and a healthy verdict must cost nothing.
+ */
+public interface Verdicts {
+    /** Scope of what concerns the run as a whole. */
+    String RUN = "";
+
+    void healthy(String scope);
+
+    /**
+     * Something is wrong now.
+     *
+     * @param onsetStep step at which it began, as far as can be told
+     * @param suppressedBy gate under which it may be as planned, which makes it info; null if none
+     * @param explanation called only where the verdict becomes visible
+     */
+    void unhealthy(
+            String scope,
+            Severity severity,
+            long onsetStep,
+            @Nullable String suppressedBy,
+            Supplier<Explanation> explanation);
+
+    /**
+     * What a person gets to read.
+     *
+     * @param message one line with numbers and units
+     * @param evidence the numbers behind it
+     */
+    record Explanation(String message, List<Evidence> evidence) {}
+}

@@ -1,0 +1,168 @@
+package io.trainwatch.monitor.run;
+
+import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Who sends the events of a run, and what became of their sequence numbers. A producer is one (attempt, rank, session);
+ * each remembers its highest {@code seq} and which of the {@value #WINDOW} before it came, as an anti-replay window does:
+ * what came before is a duplicate, a late one within the window fills its gap, and a gap that leaves the window is an
+ * event that was sent and never came.
+ */
+final class Producers implements Persistent {
+    static final int WINDOW = 64;
+    static final int CAPACITY = 4096;
+
+    private final Map<Key, Window> windows = new LinkedHashMap<>();
+    private Key latestKey = new Key(-1, -1, "");
+    private Window latest = new Window();
+    private long duplicates;
+    private long missing;
+
+    private record Key(int attempt, int rank, String session) {
+        boolean matches(TrainingEvent event) {
+            return rank == event.getRank() && attempt == event.getAttempt() && session.equals(event.getSession());
+        }
+    }
+
+    private static final class Window {
+        long highest;
+        /** Bit i: seq {@code highest - i} came. */
+        long seen;
+
+        long dropped;
+    }
+
+    /**
+     * Takes note of the event.
+     *
+     * @return false if it came before
+     */
+    boolean accept(TrainingEvent event) {
+        Long boxed = event.getSeq();
+        if (boxed == null) {
+            return true;
+        }
+        long seq = boxed;
+        Window window = windowOf(event, seq);
+        long ahead = seq - window.highest;
+        if (ahead > 0) {
+            missing += leaving(window, ahead);
+            window.seen = ahead >= WINDOW ? 1 : (window.seen << ahead) | 1;
+            window.highest = seq;
+            return true;
+        }
+        if (-ahead >= WINDOW || (window.seen & (1L << -ahead)) != 0) {
+            duplicates++;
+            return false;
+        }
+        window.seen |= 1L << -ahead;
+        return true;
+    }
+
+    /** Gaps that the window passes for good when it moves {@code ahead}. */
+    private static long leaving(Window window, long ahead) {
+        if (ahead >= WINDOW) {
+            return Long.bitCount(~window.seen) + (ahead - WINDOW);
+        }
+        return Long.bitCount(~window.seen & (-1L << (WINDOW - ahead)));
+    }
+
+    private Window windowOf(TrainingEvent event, long seq) {
+        if (latestKey.matches(event)) {
+            return latest;
+        }
+        Key key = new Key(event.getAttempt(), event.getRank(), event.getSession());
+        Window window = windows.get(key);
+        if (window == null) {
+            if (windows.size() >= CAPACITY) {
+                Iterator<Key> oldest = windows.keySet().iterator();
+                oldest.next();
+                oldest.remove();
+            }
+            window = new Window();
+            // The first event seen begins the count, whatever its number: what was sent before the monitor looked is
+            // not lost.
+            window.highest = seq - 1;
+            window.seen = -1;
+            windows.put(key, window);
+        }
+        latestKey = key;
+        latest = window;
+        return window;
+    }
+
+    /** Notes what the producer of the event says that it had to drop. */
+    void dropped(TrainingEvent event, long dropped) {
+        Key key = new Key(event.getAttempt(), event.getRank(), event.getSession());
+        Window window = windows.get(key);
+        if (window != null) {
+            window.dropped = dropped;
+        }
+    }
+
+    /** Events that came twice. */
+    long duplicates() {
+        return duplicates;
+    }
+
+    /** Events that were sent and have not come, the ones that may still come late not counted. */
+    long missing() {
+        return missing;
+    }
+
+    /** Gaps that are still within the window of some producer. */
+    long pending() {
+        long pending = 0;
+        for (Window window : windows.values()) {
+            pending += Long.bitCount(~window.seen);
+        }
+        return pending;
+    }
+
+    /** Events that the producers say they had to drop. */
+    long droppedByTrainer() {
+        long dropped = 0;
+        for (Window window : windows.values()) {
+            dropped += window.dropped;
+        }
+        return dropped;
+    }
+
+    @Override
+    public void write(StateWriter out) {
+        out.writeLong(duplicates);
+        out.writeLong(missing);
+        out.writeInt(windows.size());
+        windows.forEach((key, window) -> {
+            out.writeInt(key.attempt());
+            out.writeInt(key.rank());
+            out.writeString(key.session());
+            out.writeLong(window.highest);
+            out.writeLong(window.seen);
+            out.writeLong(window.dropped);
+        });
+    }
+
+    @Override
+    public void read(StateReader in) {
+        duplicates = in.readLong();
+        missing = in.readLong();
+        windows.clear();
+        latestKey = new Key(-1, -1, "");
+        int count = in.readCount(CAPACITY);
+        for (int i = 0; i < count; i++) {
+            Key key = new Key(in.readInt(), in.readInt(), in.readString());
+            Window window = new Window();
+            window.highest = in.readLong();
+            window.seen = in.readLong();
+            window.dropped = in.readLong();
+            windows.put(key, window);
+        }
+    }
+}

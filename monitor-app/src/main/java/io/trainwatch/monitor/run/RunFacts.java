@@ -1,0 +1,143 @@
+package io.trainwatch.monitor.run;
+
+import io.trainwatch.event.RunStarted;
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** What a run declared of itself; absent is null or NaN, never 0. A later declaration replaces the fields that it has. */
+public final class RunFacts implements Persistent {
+    private static final int MAX_TEXT = 256;
+
+    private @Nullable String project;
+    private @Nullable String runName;
+    private @Nullable String modelName;
+    private @Nullable String task;
+    private @Nullable String profile;
+    private @Nullable String lossFunction;
+    private @Nullable String precision;
+    private long classes;
+    private long warmupSteps = -1;
+    private long maxSteps;
+    private double learningRatePeak = Double.NaN;
+    private boolean declared;
+
+    void declare(RunStarted started) {
+        declared = true;
+        project = text(started.getProject(), project);
+        runName = text(started.getRunName(), runName);
+        modelName = text(started.getModelName(), modelName);
+        task = text(started.getTask(), task);
+        profile = text(started.getMetricProfile(), profile);
+        lossFunction = text(started.getLossFunction(), lossFunction);
+        precision = text(started.getPrecision(), precision);
+        if (started.getNumClasses() != null && started.getNumClasses() > 1) {
+            classes = started.getNumClasses();
+        } else if (started.getVocabSize() != null && started.getVocabSize() > 1) {
+            classes = started.getVocabSize();
+        }
+        if (started.getWarmupSteps() != null && started.getWarmupSteps() >= 0) {
+            warmupSteps = started.getWarmupSteps();
+        }
+        if (started.getMaxSteps() != null && started.getMaxSteps() > 0) {
+            maxSteps = started.getMaxSteps();
+        }
+        if (started.getLearningRatePeak() != null && Double.isFinite(started.getLearningRatePeak())) {
+            learningRatePeak = started.getLearningRatePeak();
+        }
+    }
+
+    private static @Nullable String text(@Nullable String said, @Nullable String before) {
+        if (said == null) {
+            return before;
+        }
+        return said.length() <= MAX_TEXT ? said : said.substring(0, MAX_TEXT);
+    }
+
+    /** Whether a {@code run_started} came at all. */
+    public boolean declared() {
+        return declared;
+    }
+
+    public @Nullable String project() {
+        return project;
+    }
+
+    public @Nullable String runName() {
+        return runName;
+    }
+
+    public @Nullable String modelName() {
+        return modelName;
+    }
+
+    /** What the loss of the run means; supervised unless the run says otherwise. */
+    public MetricProfile profile() {
+        return MetricProfile.of(profile, task);
+    }
+
+    /** Loss of a model that knows nothing, in nats: ln of the classes or of the vocabulary; NaN where it has none. */
+    public double chanceLoss() {
+        boolean entropy = lossFunction == null
+                || lossFunction.toLowerCase(Locale.ROOT).contains("entropy")
+                || lossFunction.toLowerCase(Locale.ROOT).contains("nll");
+        return classes > 1 && entropy ? Math.log((double) classes) : Double.NaN;
+    }
+
+    public boolean fp16() {
+        return "fp16".equals(precision);
+    }
+
+    /** Steps of learning-rate warm-up, -1 where not declared. */
+    public long warmupSteps() {
+        return warmupSteps;
+    }
+
+    /** Steps that the run will take, 0 where not declared. */
+    public long maxSteps() {
+        return maxSteps;
+    }
+
+    /** Largest learning rate of the schedule, NaN where not declared. */
+    public double learningRatePeak() {
+        return learningRatePeak;
+    }
+
+    @Override
+    public void write(StateWriter out) {
+        out.writeBoolean(declared);
+        for (String text :
+                new @Nullable String[] {project, runName, modelName, task, profile, lossFunction, precision}) {
+            out.writeBoolean(text != null);
+            if (text != null) {
+                out.writeString(text);
+            }
+        }
+        out.writeLong(classes);
+        out.writeLong(warmupSteps);
+        out.writeLong(maxSteps);
+        out.writeDouble(learningRatePeak);
+    }
+
+    @Override
+    public void read(StateReader in) {
+        declared = in.readBoolean();
+        project = readText(in);
+        runName = readText(in);
+        modelName = readText(in);
+        task = readText(in);
+        profile = readText(in);
+        lossFunction = readText(in);
+        precision = readText(in);
+        classes = in.readLong();
+        warmupSteps = in.readLong();
+        maxSteps = in.readLong();
+        learningRatePeak = in.readDouble();
+    }
+
+    private static @Nullable String readText(StateReader in) {
+        return in.readBoolean() ? in.readString() : null;
+    }
+}

@@ -1,0 +1,440 @@
+package io.trainwatch.monitor.run;
+
+import io.trainwatch.event.CheckpointLoaded;
+import io.trainwatch.event.CheckpointSaved;
+import io.trainwatch.event.EvaluationCompleted;
+import io.trainwatch.event.FinishStatus;
+import io.trainwatch.event.Heartbeat;
+import io.trainwatch.event.PhaseChanged;
+import io.trainwatch.event.RunFinished;
+import io.trainwatch.event.RunStarted;
+import io.trainwatch.event.StepCompleted;
+import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.stats.Persistent;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import io.trainwatch.monitor.stats.UnreadableStateException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of one run: what it declared, where it is, and its series. Bounded however long the run: at most
+ * {@value #MAX_SERIES} series, names of at most {@value #MAX_NAME} characters; what does not fit is counted.
+ *
+ * <p>A step that goes back, or a new attempt, opens a segment (DETECTION.md 2.1): short windows keep their content, log
+ * buckets go back to the resume step, and {@link #redoing} holds until the largest step is passed.
+ */
+public final class RunState implements RunView, Persistent {
+    static final int MAX_SERIES = 64;
+    static final int MAX_NAME = 128;
+
+    private final String runId;
+    private final RunFacts facts = new RunFacts();
+    private final Gates gates = new Gates();
+    private final Producers producers = new Producers();
+    private final Series loss = new Series("loss", Series.Kind.LINEAR);
+    private final Series gradNorm = new Series("grad_norm", Series.Kind.LOGARITHMIC);
+    private final Series learningRate = new Series("learning_rate", Series.Kind.SHOWN);
+    private final Map<String, Series> named = new LinkedHashMap<>();
+    private final List<Series> losses = new ArrayList<>(List.of(loss));
+
+    private int attempt;
+    private long events;
+    private long stepEvents;
+    private long firstStep = -1;
+    private long lastStep = -1;
+    private long highestStep = -1;
+    private long segmentStart = -1;
+    private boolean segmentOpened;
+    private long phase;
+    private long startedAtMs;
+    private long lastEventAtMs;
+    private long lastArrivalMs;
+    private double evaluationLoss = Double.NaN;
+    private boolean evaluationLossKnown;
+    private @Nullable String lastCheckpoint;
+    private long lastCheckpointStep = -1;
+    private @Nullable FinishStatus finish;
+    private long refusedNames;
+
+    public RunState(String runId) {
+        this.runId = runId;
+        named.put(loss.name(), loss);
+        named.put(gradNorm.name(), gradNorm);
+        named.put(learningRate.name(), learningRate);
+    }
+
+    /**
+     * Takes in an event.
+     *
+     * @param arrivedAtMs when it reached the monitor, epoch milliseconds
+     * @return false if it came before and nothing changed
+     */
+    public boolean accept(TrainingEvent event, long arrivedAtMs) {
+        if (!producers.accept(event)) {
+            return false;
+        }
+        events++;
+        segmentOpened = false;
+        if (startedAtMs == 0) {
+            startedAtMs = event.getTimestampMs();
+        }
+        lastEventAtMs = Math.max(lastEventAtMs, event.getTimestampMs());
+        lastArrivalMs = arrivedAtMs;
+        if (event.getAttempt() > attempt) {
+            attempt = event.getAttempt();
+            openSegment(event.getStep() == null ? lastStep + 1 : event.getStep());
+        }
+        Object body = event.getBody();
+        if (body instanceof StepCompleted step) {
+            completed(event, step);
+        } else if (body instanceof EvaluationCompleted evaluation) {
+            evaluated(event, evaluation);
+        } else {
+            other(event, body);
+        }
+        return true;
+    }
+
+    private void completed(TrainingEvent event, StepCompleted body) {
+        stepEvents++;
+        finish = null;
+        long step = event.getStep() == null ? lastStep + 1 : event.getStep();
+        if (firstStep < 0) {
+            firstStep = step;
+            segmentStart = step;
+        } else if (step <= lastStep && !sameStepOfAnotherRank(event, step)) {
+            openSegment(step);
+        }
+        lastStep = step;
+        highestStep = Math.max(highestStep, step);
+        if (event.getRank() != 0) {
+            return;
+        }
+        gates.point();
+        if (body.getLearningRate() != null) {
+            gates.learningRate(facts, step, body.getLearningRate());
+            learningRate.add(events, step, body.getLearningRate());
+        }
+        if (body.getLoss() != null) {
+            loss.add(events, step, body.getLoss());
+        }
+        if (body.getGradNorm() != null && !Boolean.TRUE.equals(body.getOptimizerStepSkipped())) {
+            gradNorm.add(events, step, body.getGradNorm());
+        }
+        if (body.getLosses() != null) {
+            body.getLosses().forEach((name, value) -> add("losses/" + name, Series.Kind.LINEAR, step, value));
+        }
+        if (body.getMetrics() != null) {
+            body.getMetrics().forEach((name, value) -> add("metrics/" + name, Series.Kind.SHOWN, step, value));
+        }
+        if (body.getStepTimeSeconds() != null) {
+            add("step_time_seconds", Series.Kind.SHOWN, step, body.getStepTimeSeconds());
+        }
+    }
+
+    private boolean sameStepOfAnotherRank(TrainingEvent event, long step) {
+        return event.getRank() != 0 && step >= lastStep - 1;
+    }
+
+    private void evaluated(TrainingEvent event, EvaluationCompleted body) {
+        if (body.getMetrics() == null) {
+            return;
+        }
+        long step = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
+        String dataset = evaluationScope(body);
+        body.getMetrics().forEach((name, value) -> {
+            add(dataset + "/" + name, Series.Kind.SHOWN, step, value);
+            if (name.equals("loss")) {
+                evaluationLoss = value;
+                evaluationLossKnown = true;
+            }
+        });
+    }
+
+    /** What an evaluation is called in scopes and series: its dataset or split, with its slice if it has one. */
+    public static String evaluationScope(EvaluationCompleted evaluation) {
+        String dataset = evaluation.getDataset() != null
+                ? evaluation.getDataset()
+                : evaluation.getSplit() != null ? evaluation.getSplit() : "val";
+        return evaluation.getSlice() == null ? dataset : dataset + "/" + evaluation.getSlice();
+    }
+
+    private void other(TrainingEvent event, Object body) {
+        if (body instanceof RunStarted started) {
+            facts.declare(started);
+            finish = null;
+        } else if (body instanceof PhaseChanged) {
+            phase++;
+            gates.phaseChanged();
+        } else if (body instanceof CheckpointSaved saved) {
+            lastCheckpoint = saved.getPath();
+            lastCheckpointStep = event.getStep() == null ? lastStep : event.getStep();
+        } else if (body instanceof CheckpointLoaded) {
+            gates.resumed();
+        } else if (body instanceof Heartbeat heartbeat && heartbeat.getDroppedEvents() != null) {
+            producers.dropped(event, heartbeat.getDroppedEvents());
+        } else if (body instanceof RunFinished finished) {
+            finish = finished.getStatus();
+            if (finished.getDroppedEvents() != null) {
+                producers.dropped(event, finished.getDroppedEvents());
+            }
+        }
+    }
+
+    private void openSegment(long step) {
+        segmentOpened = true;
+        segmentStart = step;
+        gates.resumed();
+        for (Series series : named.values()) {
+            series.rewind(step);
+        }
+    }
+
+    private void add(String name, Series.Kind kind, long step, double value) {
+        Series series = named.get(name);
+        if (series == null) {
+            if (named.size() >= MAX_SERIES || name.length() > MAX_NAME) {
+                refusedNames++;
+                return;
+            }
+            series = open(name, kind);
+        }
+        series.add(events, step, value);
+    }
+
+    private Series open(String name, Series.Kind kind) {
+        Series series = new Series(name, kind);
+        named.put(name, series);
+        if (kind == Series.Kind.LINEAR) {
+            losses.add(series);
+        }
+        return series;
+    }
+
+    @Override
+    public String runId() {
+        return runId;
+    }
+
+    @Override
+    public int attempt() {
+        return attempt;
+    }
+
+    @Override
+    public RunFacts facts() {
+        return facts;
+    }
+
+    @Override
+    public Gates gates() {
+        return gates;
+    }
+
+    @Override
+    public long eventNumber() {
+        return events;
+    }
+
+    @Override
+    public long lastStep() {
+        return lastStep;
+    }
+
+    @Override
+    public long firstStep() {
+        return firstStep;
+    }
+
+    @Override
+    public long stepEvents() {
+        return stepEvents;
+    }
+
+    @Override
+    public long highestStep() {
+        return highestStep;
+    }
+
+    @Override
+    public boolean segmentOpened() {
+        return segmentOpened;
+    }
+
+    @Override
+    public long segmentStart() {
+        return segmentStart;
+    }
+
+    @Override
+    public Series loss() {
+        return loss;
+    }
+
+    @Override
+    public Series gradNorm() {
+        return gradNorm;
+    }
+
+    @Override
+    public Collection<Series> losses() {
+        return losses;
+    }
+
+    @Override
+    public @Nullable Series series(String name) {
+        return named.get(name);
+    }
+
+    @Override
+    public long phase() {
+        return phase;
+    }
+
+    @Override
+    public @Nullable String lastCheckpoint() {
+        return lastCheckpoint;
+    }
+
+    @Override
+    public long lastCheckpointStep() {
+        return lastCheckpointStep;
+    }
+
+    @Override
+    public boolean finished() {
+        return finish != null;
+    }
+
+    @Override
+    public long lastArrivalMs() {
+        return lastArrivalMs;
+    }
+
+    @Override
+    public long missingEvents() {
+        return producers.missing();
+    }
+
+    @Override
+    public long droppedByTrainer() {
+        return producers.droppedByTrainer();
+    }
+
+    /** How the run ended, null while it goes on. */
+    public @Nullable FinishStatus finish() {
+        return finish;
+    }
+
+    /** Every series by name, in the order in which they appeared. */
+    public Map<String, Series> series() {
+        return named;
+    }
+
+    /** Events that came twice. */
+    public long duplicates() {
+        return producers.duplicates();
+    }
+
+    /** Gaps in the sequence numbers that may still be filled by late events. */
+    public long pendingEvents() {
+        return producers.pending();
+    }
+
+    /** Points that were refused because the run has too many series or their names are too long. */
+    public long refusedNames() {
+        return refusedNames;
+    }
+
+    /** Timestamp of the first event, epoch milliseconds by the trainer. */
+    public long startedAtMs() {
+        return startedAtMs;
+    }
+
+    /** Latest timestamp of an event, epoch milliseconds by the trainer. */
+    public long lastEventAtMs() {
+        return lastEventAtMs;
+    }
+
+    /** Whether an evaluation loss came at all; it may be NaN. */
+    public boolean evaluationLossKnown() {
+        return evaluationLossKnown;
+    }
+
+    /** Latest evaluation loss of any dataset, NaN before the first. */
+    public double evaluationLoss() {
+        return evaluationLoss;
+    }
+
+    @Override
+    public void write(StateWriter out) {
+        facts.write(out);
+        gates.write(out);
+        producers.write(out);
+        out.writeInt(attempt);
+        out.writeLong(events);
+        out.writeLong(stepEvents);
+        out.writeLong(firstStep);
+        out.writeLong(lastStep);
+        out.writeLong(highestStep);
+        out.writeLong(segmentStart);
+        out.writeLong(phase);
+        out.writeLong(startedAtMs);
+        out.writeLong(lastEventAtMs);
+        out.writeLong(lastArrivalMs);
+        out.writeDouble(evaluationLoss);
+        out.writeBoolean(evaluationLossKnown);
+        out.writeBoolean(lastCheckpoint != null);
+        if (lastCheckpoint != null) {
+            out.writeString(lastCheckpoint);
+        }
+        out.writeLong(lastCheckpointStep);
+        out.writeEnum(finish);
+        out.writeLong(refusedNames);
+        out.writeInt(named.size());
+        named.forEach((name, series) -> {
+            out.writeString(name);
+            out.writeEnum(series.kind());
+            series.write(out);
+        });
+    }
+
+    @Override
+    public void read(StateReader in) {
+        facts.read(in);
+        gates.read(in);
+        producers.read(in);
+        attempt = in.readInt();
+        events = in.readLong();
+        stepEvents = in.readLong();
+        firstStep = in.readLong();
+        lastStep = in.readLong();
+        highestStep = in.readLong();
+        segmentStart = in.readLong();
+        phase = in.readLong();
+        startedAtMs = in.readLong();
+        lastEventAtMs = in.readLong();
+        lastArrivalMs = in.readLong();
+        evaluationLoss = in.readDouble();
+        evaluationLossKnown = in.readBoolean();
+        lastCheckpoint = in.readBoolean() ? in.readString() : null;
+        lastCheckpointStep = in.readLong();
+        finish = in.readEnum(FinishStatus.class);
+        refusedNames = in.readLong();
+        int count = in.readCount(MAX_SERIES);
+        for (int i = 0; i < count; i++) {
+            String name = in.readString();
+            Series.Kind kind = in.readEnum(Series.Kind.class);
+            if (kind == null) {
+                throw new UnreadableStateException("series " + name + " without a kind");
+            }
+            Series series = named.get(name);
+            (series == null ? open(name, kind) : series).read(in);
+        }
+    }
+}

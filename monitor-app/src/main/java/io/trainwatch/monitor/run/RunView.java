@@ -1,0 +1,82 @@
+package io.trainwatch.monitor.run;
+
+import java.util.Collection;
+import org.jspecify.annotations.Nullable;
+
+/** What a detector may know of a run beside the event that it judges; the event is already in it. */
+public interface RunView {
+
+    String runId();
+
+    int attempt();
+
+    RunFacts facts();
+
+    Gates gates();
+
+    /** Counts the events of the run from 1: identifies the one that is being judged. */
+    long eventNumber();
+
+    /** Last completed optimizer step, -1 before the first. */
+    long lastStep();
+
+    /** First step that was seen, -1 before it. */
+    long firstStep();
+
+    /** Optimizer steps between {@link #firstStep} and {@link #lastStep}, at least 0. */
+    default long stepsSeen() {
+        return Math.max(0, lastStep() - firstStep());
+    }
+
+    /** Number of {@code step_completed} events judged. */
+    long stepEvents();
+
+    /** Largest step that was ever completed: below it, steps are being redone. */
+    long highestStep();
+
+    /** Whether steps that were completed before are being redone after a resume. */
+    default boolean redoing() {
+        return lastStep() < highestStep();
+    }
+
+    /** Whether the event that is being judged opened a segment: its step went back or its attempt is new. */
+    boolean segmentOpened();
+
+    /** Step at which the latest segment began. */
+    long segmentStart();
+
+    /** Training loss. */
+    Series loss();
+
+    /** Global gradient norm before clipping. */
+    Series gradNorm();
+
+    /** The training loss, where the run has one, and its components. */
+    Collection<Series> losses();
+
+    /** A shown or judged series by name; null if the run has none of it. */
+    @Nullable
+    Series series(String name);
+
+    /** Number of {@code phase_changed} events so far: a reference that was taken in another phase is stale. */
+    long phase();
+
+    /** Last checkpoint that was saved, null if none. */
+    @Nullable
+    String lastCheckpoint();
+
+    /** Step of {@link #lastCheckpoint}, -1 if none. */
+    long lastCheckpointStep();
+
+    /** Whether the run said that it ended. */
+    boolean finished();
+
+    /** Arrival of the latest event at the monitor, epoch milliseconds. */
+    long lastArrivalMs();
+
+    /** Events that were sent and have not come. */
+    long missingEvents();
+
+    /** Events that the trainer says it had to drop. */
+    long droppedByTrainer();
+}

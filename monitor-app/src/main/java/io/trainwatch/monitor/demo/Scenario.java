@@ -24,7 +24,11 @@ record Scenario(
 
     /** Whether the training takes no further step after this one, though its last is yet to come. */
     boolean leavesAfter(long step) {
-        return fault != null && ending != Ending.FINISHES && step >= fault.step() - 1;
+        return fault != null && goesSilent() && step >= fault.step() - 1;
+    }
+
+    boolean goesSilent() {
+        return ending != Ending.FINISHES;
     }
 
     /** How the process of a training leaves. */
@@ -43,7 +47,7 @@ record Scenario(
      * @param planted what it is, in a few words
      * @param step the first step that it concerns
      * @param foundBy the detectors that find it: one of them has to, at warning or above
-     * @param withinSteps how many steps later at most; time alone counts for a run that has gone silent
+     * @param withinSteps how many steps later at most; without meaning for a run that goes silent, which takes none
      * @param besides detectors that may well raise its consequences
      */
     record Fault(String planted, long step, Set<String> foundBy, long withinSteps, Set<String> besides) {}

@@ -181,7 +181,7 @@ final class Scenarios {
                 "sorted-by-label",
                 "from step 1501 on the loader no longer shuffles: the samples come class by class",
                 new Fault(
-                        "samples class by class",
+                        "sorted by label",
                         fault,
                         Set.of("label_drift"),
                         200,
@@ -251,7 +251,7 @@ final class Scenarios {
     private static Scenario silent(String name, String story, Ending ending) {
         long fault = 251;
         return new Scenario(
-                name, story, new Fault("silence", fault, Set.of("stalled_run"), 0, Set.of()), ending, 50, seed -> {
+                name, story, new Fault("silence", fault, Set.of("stalled_run"), 0, Set.of()), ending, 100, seed -> {
                     SplittableRandom random = new SplittableRandom(seed);
                     return new Training("blobs", Samples.blobs(random, 5, 6, 4_000, 500, 1), random)
                             .hidden(RELU, 32)

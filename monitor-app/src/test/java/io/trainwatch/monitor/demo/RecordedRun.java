@@ -2,16 +2,21 @@ package io.trainwatch.monitor.demo;
 
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.EvaluationCompleted;
+import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.PredictionStats;
 import io.trainwatch.event.PreflightCompleted;
+import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.StepProfile;
 import io.trainwatch.event.TensorStats;
+import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.sdk.TrainingRun;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongPredicate;
 import org.apache.avro.specific.SpecificRecordBase;
+import org.jspecify.annotations.Nullable;
 
 /** A run that keeps what it is told, in order. */
 final class RecordedRun implements TrainingRun {
@@ -19,6 +24,49 @@ final class RecordedRun implements TrainingRun {
     record Entry(long step, SpecificRecordBase body) {}
 
     private final List<Entry> entries = new ArrayList<>();
+    private final Training training;
+
+    private RecordedRun(Training training) {
+        this.training = training;
+    }
+
+    /** Trains a scenario as fast as the machine can, until it ends or goes silent. */
+    static RecordedRun of(Scenario scenario, long seed) {
+        return of(scenario.training().apply(seed), step -> !scenario.leavesAfter(step));
+    }
+
+    static RecordedRun of(Training training, LongPredicate goesOn) {
+        RecordedRun run = new RecordedRun(training);
+        training.run(run, Double.POSITIVE_INFINITY, goesOn);
+        return run;
+    }
+
+    /** The run as the monitor receives it, at the pace of the scenario from a fixed hour on. */
+    List<TrainingEvent> events(Scenario scenario) {
+        List<TrainingEvent> events = new ArrayList<>();
+        events.add(event(scenario, events.size(), null, training.declaration()));
+        for (Entry entry : entries) {
+            events.add(event(scenario, events.size(), entry.step(), entry.body()));
+        }
+        if (!scenario.goesSilent()) {
+            RunFinished finished = new RunFinished();
+            finished.setStatus(FinishStatus.completed);
+            events.add(event(scenario, events.size(), training.steps(), finished));
+        }
+        return events;
+    }
+
+    private static TrainingEvent event(Scenario scenario, long seq, @Nullable Long step, SpecificRecordBase body) {
+        TrainingEvent event = new TrainingEvent();
+        event.setRunId(scenario.name());
+        event.setSession("recorded");
+        event.setSeq(seq);
+        event.setTimestampMs(
+                1_700_000_000_000L + (step == null ? 0 : (long) (1000 * step / scenario.stepsPerSecond())));
+        event.setStep(step);
+        event.setBody(body);
+        return event;
+    }
 
     List<Entry> entries() {
         return entries;

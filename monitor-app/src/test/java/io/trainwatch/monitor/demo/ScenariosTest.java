@@ -29,19 +29,11 @@ class ScenariosTest {
 
     /** The whole run of the demonstration's seed, trained once. */
     private static RecordedRun record(Scenario scenario) {
-        return RECORDED.computeIfAbsent(scenario.name(), name -> {
-            RecordedRun run = new RecordedRun();
-            scenario.training()
-                    .apply(Scenarios.SEED)
-                    .run(run, Double.POSITIVE_INFINITY, step -> !scenario.leavesAfter(step));
-            return run;
-        });
+        return RECORDED.computeIfAbsent(scenario.name(), name -> RecordedRun.of(scenario, Scenarios.SEED));
     }
 
     private static RecordedRun first200Steps(Scenario scenario, long seed) {
-        RecordedRun run = new RecordedRun();
-        scenario.training().apply(seed).run(run, Double.POSITIVE_INFINITY, step -> step < 200);
-        return run;
+        return RecordedRun.of(scenario.training().apply(seed), step -> step < 200);
     }
 
     @ParameterizedTest
@@ -81,8 +73,7 @@ class ScenariosTest {
     @Test
     void a_schedule_that_ends_too_early_freezes_the_loss_well_above_what_is_reachable() {
         double[] frozen = record(Scenarios.scheduleEndsTooEarly()).losses();
-        RecordedRun reachable = new RecordedRun();
-        Scenarios.taughtWithCosine(Scenarios.SEED, 4_000).run(reachable, Double.POSITIVE_INFINITY, step -> true);
+        RecordedRun reachable = RecordedRun.of(Scenarios.taughtWithCosine(Scenarios.SEED, 4_000), step -> true);
         double atFreeze = mean(frozen, 501, 1_000);
         assertThat(mean(frozen, 3_501, 4_000)).isBetween(0.98 * atFreeze, 1.02 * atFreeze);
         assertThat(mean(reachable.losses(), 3_501, 4_000)).isLessThan(0.85 * atFreeze);

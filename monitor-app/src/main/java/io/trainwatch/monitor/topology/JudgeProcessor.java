@@ -1,0 +1,407 @@
+package io.trainwatch.monitor.topology;
+
+import io.trainwatch.alert.Alert;
+import io.trainwatch.codec.SingleObjectCodec;
+import io.trainwatch.event.RunFinished;
+import io.trainwatch.event.RunStarted;
+import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.topology.EventGate.RejectedException;
+import io.trainwatch.monitor.topology.Outcome.Destination;
+import io.trainwatch.run.RunStatus;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.processor.Cancellable;
+import org.apache.kafka.streams.processor.PunctuationType;
+import org.apache.kafka.streams.processor.api.ContextualProcessor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The heart: judges each event of the runs of one partition and each second of their silence.
+ *
+ * <p>An alert is forwarded as it is raised and asks for a commit at once, since readers see only what is committed. In a
+ * storm of alerts commits are spaced out, so that writing states takes at most a fifth of the time.
+ *
+ * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
+ * most every 10 s. A snapshot goes to the board at most once a second per run, and at most {@value #SNAPSHOTS_PER_TICK}
+ * a second per partition: with more runs than that the board lags.
+ */
+final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], Outcome> {
+    static final Duration TICK = Duration.ofSeconds(1);
+    static final int SNAPSHOTS_PER_TICK = 500;
+
+    private static final int STATUSES_PER_TICK = 1_000;
+    private static final int SWEPT_PER_TICK = 200;
+    private static final long STATUS_INTERVAL_MS = 10_000;
+    /** An ended run leaves the heap this long after its last event: late events of other ranks come within it. */
+    private static final long ENDED_LINGER_MS = 10_000;
+
+    private static final long LEAST_COMMIT_GAP_MS = 20;
+    /** Gap between commits asked for, as a multiple of what writing the states took. */
+    private static final int COMMIT_GAP_FACTOR = 4;
+
+    private static final int MAX_DETAIL_CHARS = 500;
+    private static final int JUDGE_SAMPLE_MASK = 63;
+    private static final Logger LOG = LoggerFactory.getLogger(JudgeProcessor.class);
+
+    private final RunJudge judge;
+    private final RunBoard board;
+    private final Lag lag;
+    private final MonitorCounters counters;
+    private final MonitorSettings settings;
+
+    private final EventGate gate = new EventGate();
+    private final SingleObjectCodec<Alert> alertCodec = SingleObjectCodec.alerts();
+    private final SingleObjectCodec<RunStatus> statusCodec = SingleObjectCodec.runStatuses();
+    private final ArrayDeque<String> awaitingBoard = new ArrayDeque<>();
+    private final Set<String> onBoard = new HashSet<>();
+
+    private @Nullable RunStore openStore;
+    private Lag.@Nullable Partition openProgress;
+    private int partition;
+    private long assignedAtMs;
+    private long events;
+    private String sweptTo = "";
+    private long commitAskedAtMs;
+    private @Nullable Cancellable commitLater;
+
+    JudgeProcessor(RunJudge judge, RunBoard board, Lag lag, MonitorCounters counters, MonitorSettings settings) {
+        this.judge = judge;
+        this.board = board;
+        this.lag = lag;
+        this.counters = counters;
+        this.settings = settings;
+    }
+
+    @Override
+    public void init(ProcessorContext<byte[], Outcome> context) {
+        super.init(context);
+        RunStore store = context.getStateStore(RunStore.NAME);
+        store.beforeEviction(run -> {
+            if (run.awaitsStatus) {
+                publishStatus(run, judge.status(run.judged), now());
+            }
+        });
+        openStore = store;
+        partition = context.taskId().partition();
+        openProgress = lag.assigned(partition);
+        assignedAtMs = now();
+        context.schedule(TICK, PunctuationType.WALL_CLOCK_TIME, this::tick);
+    }
+
+    @Override
+    public void process(Record<byte[], byte[]> record) {
+        RecordMetadata source = context().recordMetadata().orElseThrow();
+        progress().processed(source.offset());
+        TrainingEvent event;
+        try {
+            event = gate.admit(record.key(), record.value());
+        } catch (RejectedException e) {
+            reject(record, source, e.reason(), e.detail());
+            return;
+        }
+        StoredRun run = runOf(event, record.timestamp());
+        List<Alert> alerts;
+        try {
+            alerts = judge(run, event, record.timestamp());
+        } catch (RuntimeException e) {
+            LOG.error("Judging an event of run {} failed (offset {})", run.runId, source.offset(), e);
+            reject(record, source, RejectReason.JUDGE_FAILED, e.toString());
+            return;
+        } finally {
+            changed(run);
+        }
+        counters.event();
+        if (!alerts.isEmpty()) {
+            emit(alerts, record.timestamp());
+        }
+        if (!alerts.isEmpty()
+                || run.isNew()
+                || event.getBody() instanceof RunFinished
+                || event.getBody() instanceof RunStarted) {
+            publishStatus(run, judge.status(run.judged), record.timestamp());
+        }
+    }
+
+    @Override
+    public void close() {
+        onBoard.forEach(board::remove);
+        onBoard.clear();
+        awaitingBoard.clear();
+        commitLater = null;
+        if (openProgress != null) {
+            lag.revoked(partition, openProgress);
+        }
+        openProgress = null;
+        openStore = null;
+    }
+
+    private StoredRun runOf(TrainingEvent event, long arrivedAtMs) {
+        StoredRun run = store().find(event.getRunId());
+        if (run == null) {
+            run = store().add(judge.newRun(event.getRunId()), arrivedAtMs);
+        }
+        run.arrivedAtMs = Math.max(run.arrivedAtMs, arrivedAtMs);
+        return run;
+    }
+
+    private List<Alert> judge(StoredRun run, TrainingEvent event, long arrivedAtMs) {
+        if ((++events & JUDGE_SAMPLE_MASK) != 0) {
+            return judge.judge(run.judged, event, arrivedAtMs);
+        }
+        long start = System.nanoTime();
+        List<Alert> alerts = judge.judge(run.judged, event, arrivedAtMs);
+        counters.judged(System.nanoTime() - start);
+        return alerts;
+    }
+
+    private void changed(StoredRun run) {
+        store().changed(run);
+        run.awaitsStatus = true;
+        // Runs that were evicted leave their names behind, so the queue needs a bound of its own.
+        if (!run.awaitsBoard && awaitingBoard.size() < settings.maxLiveRuns()) {
+            run.awaitsBoard = true;
+            awaitingBoard.add(run.runId);
+        }
+    }
+
+    private void tick(long nowMs) {
+        boolean hears = nowMs - assignedAtMs >= settings.tickGrace().toMillis()
+                && progress().isCaughtUp(nowMs);
+        int statuses = STATUSES_PER_TICK;
+        for (StoredRun run : store().live()) {
+            if (hears) {
+                judgeSilence(run, nowMs);
+            }
+            if (statuses > 0 && nowMs - run.statusAtMs >= STATUS_INTERVAL_MS && publishStatusIfChanged(run, nowMs)) {
+                statuses--;
+            }
+        }
+        store().evict(run -> nowMs - run.arrivedAtMs
+                >= (run.ended() ? ENDED_LINGER_MS : settings.idleTtl().toMillis()));
+        publishSnapshots();
+        sweep(hears, nowMs);
+    }
+
+    private void judgeSilence(StoredRun run, long nowMs) {
+        if (run.ended() || nowMs - run.arrivedAtMs >= settings.idleTtl().toMillis()) {
+            return;
+        }
+        List<Alert> alerts;
+        try {
+            alerts = judge.tick(run.judged, nowMs);
+        } catch (RuntimeException e) {
+            counters.reject(RejectReason.JUDGE_FAILED);
+            LOG.error("Judging the silence of run {} failed", run.runId, e);
+            return;
+        }
+        if (!alerts.isEmpty()) {
+            changed(run);
+            emit(alerts, nowMs);
+            publishStatus(run, judge.status(run.judged), nowMs);
+        }
+    }
+
+    /** Says whether a status was made: that is what costs. */
+    private boolean publishStatusIfChanged(StoredRun run, long nowMs) {
+        if (!run.awaitsStatus && run.ended()) {
+            return false;
+        }
+        RunStatus status = judge.status(run.judged);
+        if (status.getCondition() != run.condition) {
+            changed(run);
+        }
+        if (run.awaitsStatus) {
+            publishStatus(run, status, nowMs);
+        }
+        run.statusAtMs = nowMs;
+        return true;
+    }
+
+    private void publishStatus(StoredRun run, RunStatus status, long timestampMs) {
+        run.condition = status.getCondition();
+        run.awaitsStatus = false;
+        run.statusAtMs = now();
+        send(Destination.RUNS, run.runId, run.runId, statusCodec.encode(status), timestampMs);
+    }
+
+    private void publishSnapshots() {
+        for (int i = 0; i < SNAPSHOTS_PER_TICK && !awaitingBoard.isEmpty(); i++) {
+            String runId = awaitingBoard.remove();
+            StoredRun run = store().isLive(runId) ? store().find(runId) : null;
+            if (run != null) {
+                publishSnapshot(run);
+            }
+        }
+    }
+
+    private void publishSnapshot(StoredRun run) {
+        run.awaitsBoard = false;
+        RunSnapshot snapshot = judge.snapshot(run.judged);
+        board.publish(snapshot);
+        onBoard.add(run.runId);
+    }
+
+    /**
+     * Walks through all kept runs, some each second: takes those in that were on the heap of another task or an earlier
+     * process, so that a run that fell silent meanwhile is noticed, and forgets those whose time is over.
+     */
+    private void sweep(boolean hears, long nowMs) {
+        List<RunStore.Kept> some = store().keptAfter(sweptTo, SWEPT_PER_TICK);
+        sweptTo = some.size() < SWEPT_PER_TICK ? "" : some.get(some.size() - 1).runId();
+        for (RunStore.Kept kept : some) {
+            long age = nowMs - kept.arrivedAtMs();
+            if (store().isLive(kept.runId())) {
+                continue;
+            }
+            if (age >= settings.runRetention().toMillis()) {
+                if (hears) {
+                    forget(kept.runId(), nowMs);
+                }
+            } else if (age >= (kept.ended() ? settings.endedTtl() : settings.idleTtl()).toMillis()) {
+                if (onBoard.remove(kept.runId())) {
+                    board.remove(kept.runId());
+                }
+            } else if (!kept.ended() || !onBoard.contains(kept.runId())) {
+                takeIn(kept, hears, nowMs);
+            }
+        }
+    }
+
+    private void takeIn(RunStore.Kept kept, boolean hears, long nowMs) {
+        StoredRun run = store().peek(kept.runId());
+        if (run == null) {
+            return;
+        }
+        run.condition = judge.status(run.judged).getCondition();
+        run.awaitsStatus = false;
+        run.statusAtMs = nowMs;
+        if (!onBoard.contains(run.runId)) {
+            publishSnapshot(run);
+        }
+        if (kept.ended()) {
+            return;
+        }
+        if (store().hasRoom()) {
+            store().keep(run);
+        } else if (hears) {
+            judgeSilence(run, nowMs);
+            if (run.dirty) {
+                store().keep(run);
+            }
+        }
+    }
+
+    private void forget(String runId, long nowMs) {
+        store().delete(runId);
+        if (onBoard.remove(runId)) {
+            board.remove(runId);
+        }
+        send(Destination.RUNS, runId, runId, null, nowMs);
+    }
+
+    private void emit(List<Alert> alerts, long timestampMs) {
+        for (Alert alert : alerts) {
+            counters.alert();
+            send(Destination.ALERTS, alert.getAlertId(), alert.getRunId(), alertCodec.encode(alert), timestampMs);
+        }
+        askForCommit();
+    }
+
+    private void send(Destination destination, String key, String runId, byte @Nullable [] bytes, long timestampMs) {
+        if (bytes != null && bytes.length > Topics.MAX_OUTCOME_BYTES) {
+            // A record that the broker refuses would abort the transaction, again and again.
+            counters.outcomeDropped();
+            LOG.error(
+                    "A record of {} bytes for {} of run {} is too large and is dropped",
+                    bytes.length,
+                    destination,
+                    runId);
+            return;
+        }
+        context()
+                .forward(new Record<>(
+                        key.getBytes(StandardCharsets.UTF_8), new Outcome(destination, runId, bytes), timestampMs));
+    }
+
+    private void reject(Record<byte[], byte[]> record, RecordMetadata source, RejectReason reason, String detail) {
+        counters.reject(reason);
+        byte[] key = record.key();
+        byte[] value = record.value();
+        Headers headers = new RecordHeaders();
+        header(headers, "reason", reason.label());
+        header(headers, "detail", detail.substring(0, Math.min(detail.length(), MAX_DETAIL_CHARS)));
+        header(headers, "source_topic", source.topic());
+        header(headers, "source_partition", Integer.toString(source.partition()));
+        header(headers, "source_offset", Long.toString(source.offset()));
+        int room = Topics.MAX_DEAD_LETTER_BYTES - (key == null ? 0 : key.length);
+        if (value != null && value.length > room) {
+            header(headers, "cut_from_bytes", Integer.toString(value.length));
+            value = Arrays.copyOf(value, Math.max(0, room));
+        }
+        context()
+                .forward(new Record<>(
+                        key, new Outcome(Destination.DEAD_LETTERS, "", value), record.timestamp(), headers));
+    }
+
+    private static void header(Headers headers, String name, String value) {
+        headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void askForCommit() {
+        if (commitLater != null) {
+            return;
+        }
+        long gap = Math.max(LEAST_COMMIT_GAP_MS, COMMIT_GAP_FACTOR * store().lastFlushNanos() / 1_000_000);
+        long wait = commitAskedAtMs + gap - now();
+        if (wait <= 0) {
+            commit();
+        } else {
+            commitLater = context().schedule(Duration.ofMillis(wait), PunctuationType.WALL_CLOCK_TIME, t -> {
+                if (commitLater != null) {
+                    commitLater.cancel();
+                    commitLater = null;
+                }
+                commit();
+            });
+        }
+    }
+
+    private void commit() {
+        commitAskedAtMs = now();
+        counters.commitRequested();
+        context().commit();
+    }
+
+    private long now() {
+        return context().currentSystemTimeMs();
+    }
+
+    private RunStore store() {
+        if (openStore == null) {
+            throw new IllegalStateException("The task is closed.");
+        }
+        return openStore;
+    }
+
+    private Lag.Partition progress() {
+        if (openProgress == null) {
+            throw new IllegalStateException("The task is closed.");
+        }
+        return openProgress;
+    }
+}

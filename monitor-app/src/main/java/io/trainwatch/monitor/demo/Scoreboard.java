@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * clock decides instead, for it takes no more steps. Anything else at warning or above is a false alarm, unless the fault
  * lists its detector among the consequences and it came after the fault.
  *
- * <p>Not thread-safe.
+ * <p>Safe for many threads.
  */
 final class Scoreboard {
     private static final int WIDTH = 118;
@@ -35,7 +35,7 @@ final class Scoreboard {
     }
 
     /** The training has reached its fault. */
-    void faultReached(String run, long atMs) {
+    synchronized void faultReached(String run, long atMs) {
         Line line = lines.get(run);
         if (line != null && line.faultAtMs == null) {
             line.faultAtMs = atMs;
@@ -43,7 +43,7 @@ final class Scoreboard {
     }
 
     /** An alert has become readable. Those of other runs are passed over. */
-    void raised(Alert alert, long atMs) {
+    synchronized void raised(Alert alert, long atMs) {
         Line line = lines.get(alert.getRunId());
         if (line != null
                 && alert.getState() != AlertState.resolved
@@ -52,17 +52,22 @@ final class Scoreboard {
         }
     }
 
-    boolean allFound() {
+    synchronized boolean found(String run) {
+        Line line = lines.get(run);
+        return line != null && line.found != null;
+    }
+
+    synchronized boolean allFound() {
         return lines.values().stream().allMatch(line -> line.scenario.fault() == null || line.found != null);
     }
 
     /** Whether every planted fault was found and the healthy runs stayed quiet. */
-    boolean passed() {
+    synchronized boolean passed() {
         return missing().isEmpty();
     }
 
     /** What is not as it should be, a sentence each; empty if all is. */
-    List<String> missing() {
+    synchronized List<String> missing() {
         List<String> missing = new ArrayList<>();
         for (Line line : lines.values()) {
             Fault fault = line.scenario.fault();
@@ -79,14 +84,14 @@ final class Scoreboard {
     }
 
     /** Warnings and worse that no planted fault explains, those of healthy runs included. */
-    List<String> falseAlarms() {
+    synchronized List<String> falseAlarms() {
         return lines.values().stream()
                 .flatMap(line -> line.falseAlarms.stream().map(alarm -> line.scenario.name() + ": " + alarm))
                 .toList();
     }
 
     /** The result as a table for a terminal of 120 columns. */
-    String table(Ink ink) {
+    synchronized String table(Ink ink) {
         StringBuilder table = new StringBuilder();
         String row = "%-6s %-25s %-28s %-37s %s%n";
         table.append(ink.bold(row.formatted("", "run", "planted (at step)", "detected (at step, severity)", "delay")));

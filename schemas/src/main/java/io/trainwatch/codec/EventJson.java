@@ -114,10 +114,12 @@ public final class EventJson {
         if (in.parser().nextToken() != JsonToken.START_OBJECT) {
             throw in.wrong("a JSON object");
         }
-        RecordType.Partial body = bodyOf(in).begin();
+        String name = in.parser().nextFieldName();
+        boolean typed = EVENT_TYPE.equals(name);
+        RecordType.Partial body =
+                bodyOf(typed ? in.nextText() : in.lookAhead(EVENT_TYPE)).begin();
         RecordType.Partial envelope = ENVELOPE.begin();
-        boolean typed = false;
-        for (String name = in.parser().nextFieldName();
+        for (name = typed ? in.parser().nextFieldName() : name;
                 name != null;
                 name = in.parser().nextFieldName()) {
             if (name.equals(EVENT_TYPE)) {
@@ -142,10 +144,9 @@ public final class EventJson {
         return event;
     }
 
-    private static RecordType bodyOf(JsonSource in) throws IOException, InvalidEventException {
-        @Nullable String type = in.lookAhead(EVENT_TYPE);
+    private static RecordType bodyOf(@Nullable String type) throws InvalidEventException {
         if (type == null) {
-            throw in.missing(EVENT_TYPE, ALLOWED_TYPES);
+            throw new InvalidEventException(EVENT_TYPE + " is missing, and must be " + ALLOWED_TYPES);
         }
         RecordType body = BODIES.get(type);
         if (body == null) {

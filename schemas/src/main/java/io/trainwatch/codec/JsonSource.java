@@ -68,6 +68,14 @@ final class JsonSource implements Closeable {
         parser.skipChildren();
     }
 
+    /** The text behind the name that the parser stands at. */
+    String nextText() throws IOException, InvalidEventException {
+        if (parser.nextToken() != JsonToken.VALUE_STRING) {
+            throw wrong("text");
+        }
+        return parser.getText();
+    }
+
     /** Finds the text of a field of the outermost object wherever it stands, without moving on; null if it is absent. */
     @Nullable
     String lookAhead(String field) throws IOException, InvalidEventException {
@@ -75,13 +83,10 @@ final class JsonSource implements Closeable {
             JsonParser p = ahead.parser;
             p.nextToken();
             for (String name = p.nextFieldName(); name != null; name = p.nextFieldName()) {
-                JsonToken value = p.nextToken();
                 if (name.equals(field)) {
-                    if (value != JsonToken.VALUE_STRING) {
-                        throw ahead.wrong("text");
-                    }
-                    return p.getText();
+                    return ahead.nextText();
                 }
+                p.nextToken();
                 p.skipChildren();
             }
             return null;

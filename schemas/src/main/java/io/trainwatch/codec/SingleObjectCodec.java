@@ -1,6 +1,7 @@
 package io.trainwatch.codec;
 
 import io.trainwatch.alert.Alert;
+import io.trainwatch.codec.UndecodableException.Reason;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.run.RunStatus;
 import java.io.ByteArrayOutputStream;
@@ -8,63 +9,74 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import org.apache.avro.AvroRuntimeException;
-import org.apache.avro.Schema;
-import org.apache.avro.SchemaNormalization;
 import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.DatumReader;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
-import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.specific.SpecificDatumWriter;
 import org.apache.avro.specific.SpecificRecordBase;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One record type to bytes and back, in Avro single-object encoding: {@code C3 01}, the CRC-64-AVRO fingerprint of the
- * writer's schema (8 bytes, little endian), the body.
+ * writer's schema (8 bytes, little endian), the body. Writes the current version; reads every version that was released.
  *
- * <p>Not thread-safe: an instance reuses its buffers. Give each thread its own.
+ * <p>There is no checksum: a flipped bit in a number is a different number. What cannot be a record is refused, and
+ * nothing that a length claims is allocated before as many bytes are there.
+ *
+ * <p>Cheap to make. Not thread-safe: an instance reuses its buffers. Give each thread its own.
  */
 public final class SingleObjectCodec<T extends SpecificRecordBase> {
-    private static final int HEADER_BYTES = 10;
+    private static final SchemaVersions<TrainingEvent> EVENTS = new SchemaVersions<>(TrainingEvent.getClassSchema());
+    private static final SchemaVersions<Alert> ALERTS = new SchemaVersions<>(Alert.getClassSchema());
+    private static final SchemaVersions<RunStatus> RUN_STATUSES = new SchemaVersions<>(RunStatus.getClassSchema());
 
+    private static final int HEADER_BYTES = 10;
+    private static final byte MARKER = (byte) 0xC3;
+    private static final byte MARKER_VERSION = 0x01;
+
+    private final SchemaVersions<T> versions;
     private final byte[] header;
-    private final long fingerprint;
-    private final SpecificDatumReader<T> reader;
     private final SpecificDatumWriter<T> writer;
     private final ByteArrayOutputStream buffer = new ByteArrayOutputStream(256);
-    private BinaryEncoder encoder = EncoderFactory.get().directBinaryEncoder(buffer, null);
-    private BinaryDecoder decoder = DecoderFactory.get().binaryDecoder(new byte[0], null);
+    private @Nullable BinaryEncoder encoder;
+    private @Nullable BinaryDecoder decoder;
 
-    private SingleObjectCodec(Schema schema) {
-        fingerprint = SchemaNormalization.parsingFingerprint64(schema);
+    private SingleObjectCodec(SchemaVersions<T> versions) {
+        this.versions = versions;
         header = ByteBuffer.allocate(HEADER_BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
-                .put((byte) 0xC3)
-                .put((byte) 0x01)
-                .putLong(fingerprint)
+                .put(MARKER)
+                .put(MARKER_VERSION)
+                .putLong(SchemaVersions.fingerprint(versions.current()))
                 .array();
-        reader = new SpecificDatumReader<>(schema, schema, Vocabulary.INSTANCE);
-        writer = new SpecificDatumWriter<>(schema, Vocabulary.INSTANCE);
+        writer = new SpecificDatumWriter<>(versions.current(), Vocabulary.INSTANCE);
     }
 
     public static SingleObjectCodec<TrainingEvent> events() {
-        return new SingleObjectCodec<>(TrainingEvent.getClassSchema());
+        return new SingleObjectCodec<>(EVENTS);
     }
 
     public static SingleObjectCodec<Alert> alerts() {
-        return new SingleObjectCodec<>(Alert.getClassSchema());
+        return new SingleObjectCodec<>(ALERTS);
     }
 
     public static SingleObjectCodec<RunStatus> runStatuses() {
-        return new SingleObjectCodec<>(RunStatus.getClassSchema());
+        return new SingleObjectCodec<>(RUN_STATUSES);
     }
 
+    /**
+     * Writes one record.
+     *
+     * @throws RuntimeException if a field that the schema requires is null; the next record is not affected
+     */
     public byte[] encode(T record) {
         try {
+            // Before the reset: what a record that failed half-way left in the encoder is flushed here.
+            encoder = EncoderFactory.get().binaryEncoder(buffer, encoder);
             buffer.reset();
             buffer.write(header, 0, HEADER_BYTES);
-            encoder = EncoderFactory.get().directBinaryEncoder(buffer, encoder);
             writer.write(record, encoder);
             encoder.flush();
             return buffer.toByteArray();
@@ -78,20 +90,41 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
      *
      * @throws UndecodableException if the bytes are not a record of this type that this version can read
      */
-    public T decode(byte[] bytes) throws UndecodableException {
-        if (bytes.length < HEADER_BYTES || bytes[0] != header[0] || bytes[1] != header[1]) {
-            throw new UndecodableException(UndecodableException.Reason.NOT_SINGLE_OBJECT, "no single-object header");
+    public T decode(byte @Nullable [] bytes) throws UndecodableException {
+        if (bytes == null || bytes.length == 0) {
+            throw new UndecodableException(Reason.EMPTY, "no bytes, where a " + name() + " should be");
         }
-        long seen = ByteBuffer.wrap(bytes, 2, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        if (seen != fingerprint) {
+        if (bytes.length < HEADER_BYTES || bytes[0] != MARKER || bytes[1] != MARKER_VERSION) {
             throw new UndecodableException(
-                    UndecodableException.Reason.UNKNOWN_SCHEMA, "schema fingerprint " + Long.toHexString(seen));
+                    Reason.NOT_SINGLE_OBJECT,
+                    bytes.length + " bytes that do not begin with C3 01 and a fingerprint: not written by a trainwatch"
+                            + " producer; look for another writer to this topic");
+        }
+        long fingerprint =
+                ByteBuffer.wrap(bytes, 2, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        DatumReader<T> reader = versions.reader(fingerprint);
+        if (reader == null) {
+            throw new UndecodableException(
+                    Reason.UNKNOWN_SCHEMA,
+                    String.format(
+                            "schema fingerprint %016x is none of the %d versions of %s that are known here: the writer is"
+                                    + " newer than this reader, so upgrade the reader; or the record is of another type",
+                            fingerprint, Math.max(1, versions.released().size()), name()));
         }
         try {
             decoder = DecoderFactory.get().binaryDecoder(bytes, HEADER_BYTES, bytes.length - HEADER_BYTES, decoder);
-            return reader.read(null, decoder);
-        } catch (IOException | AvroRuntimeException e) {
-            throw new UndecodableException(UndecodableException.Reason.CORRUPT, String.valueOf(e.getMessage()));
+            T record = reader.read(null, decoder);
+            if (!decoder.isEnd()) {
+                throw new UndecodableException(Reason.CORRUPT, "bytes are left over behind the " + name());
+            }
+            return record;
+        } catch (IOException | RuntimeException e) {
+            throw new UndecodableException(
+                    Reason.CORRUPT, bytes.length + " bytes break off or make no " + name() + ": " + e.getMessage());
         }
+    }
+
+    private String name() {
+        return versions.current().getName();
     }
 }

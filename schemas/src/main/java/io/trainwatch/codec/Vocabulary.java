@@ -23,6 +23,7 @@ final class Vocabulary extends SpecificData {
         admit(TrainingEvent.getClassSchema());
         admit(Alert.getClassSchema());
         admit(RunStatus.getClassSchema());
+        setCustomCoders(true);
     }
 
     private void admit(Schema schema) {

@@ -62,7 +62,9 @@ class EventJsonTest {
         String line = EventJson.write(event);
 
         assertThat(line).doesNotContain("\n");
-        assertThat(json.read(line)).isEqualTo(event);
+        // Not equals(): generated classes compare a required double with ==, by which NaN differs from itself.
+        assertThat(SingleObjectCodec.events().encode(json.read(line)))
+                .isEqualTo(SingleObjectCodec.events().encode(event));
         assertThat(json.unknownFields()).isZero();
     }
 

@@ -54,7 +54,7 @@ final class RandomEvents {
             case LONG -> random.nextLong();
             case DOUBLE -> random.nextBoolean() ? random.nextDouble() : NUMBERS[random.nextInt(NUMBERS.length)];
             case STRING -> TEXTS[random.nextInt(TEXTS.length)];
-            case BYTES -> ByteBuffer.wrap(new byte[random.nextInt(5)]);
+            case BYTES -> ByteBuffer.wrap(new byte[] {(byte) random.nextInt(), (byte) random.nextInt()});
             case ENUM ->
                 Vocabulary.INSTANCE.createEnum(
                         schema.getEnumSymbols()

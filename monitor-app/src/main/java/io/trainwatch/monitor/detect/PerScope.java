@@ -33,6 +33,13 @@ final class PerScope<T extends Persistent> implements DetectorState {
         return state;
     }
 
+    /** A new state for the scope, in place of the one that it has. */
+    T renew(String scope) {
+        T state = factory.get();
+        states.put(scope, state);
+        return state;
+    }
+
     Collection<T> all() {
         return states.values();
     }

@@ -30,6 +30,9 @@ public final class Series implements Persistent {
      */
     public static final int TRUSTED_POINTS = 64;
 
+    /** Points that say where a series began. */
+    public static final int INITIAL_POINTS = 8;
+
     /** Share of the median below which no scale falls: half a per cent of change is never five scales. */
     private static final double RELATIVE_FLOOR = 1e-3;
 
@@ -44,6 +47,7 @@ public final class Series implements Persistent {
     private long finitePoints;
     private long firstStep;
     private double last = Double.NaN;
+    private double initial = Double.NaN;
 
     private long stamp = -1;
     private double median = Double.NaN;
@@ -76,6 +80,9 @@ public final class Series implements Persistent {
             return;
         }
         finitePoints++;
+        if (finitePoints <= INITIAL_POINTS) {
+            initial = finitePoints == 1 ? value : initial + (value - initial) / finitePoints;
+        }
         double x = kind == Kind.LOGARITHMIC ? Math.log(value) : value;
         baselinePoints = window.size();
         median = window.median();
@@ -126,6 +133,11 @@ public final class Series implements Persistent {
     /** Latest value, as it came; may be non-finite. NaN before the first. */
     public double last() {
         return last;
+    }
+
+    /** Mean of the first {@value #INITIAL_POINTS} points, or of those that came; NaN before the first. */
+    public double initial() {
+        return initial;
     }
 
     /** Step of the first point. */
@@ -191,6 +203,7 @@ public final class Series implements Persistent {
         out.writeLong(finitePoints);
         out.writeLong(firstStep);
         out.writeDouble(last);
+        out.writeDouble(initial);
         curve.write(out);
         if (window != null) {
             window.write(out);
@@ -207,6 +220,7 @@ public final class Series implements Persistent {
         finitePoints = in.readLong();
         firstStep = in.readLong();
         last = in.readDouble();
+        initial = in.readDouble();
         curve.read(in);
         if (window != null) {
             window.read(in);

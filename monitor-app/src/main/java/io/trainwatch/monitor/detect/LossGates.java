@@ -1,0 +1,31 @@
+package io.trainwatch.monitor.detect;
+
+import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.run.Series;
+import org.jspecify.annotations.Nullable;
+
+/** What makes a finding about a training loss less than it seems; the gates of the run come after these. */
+final class LossGates {
+    static final String METRIC_PROFILE = "metric_profile";
+    static final String AT_FLOOR = "at_floor";
+
+    /** A loss below this share of where it began has converged (DETECTION.md 4). */
+    static final double FLOOR = 0.01;
+
+    private LossGates() {}
+
+    /** Names the profile gate if the loss of this run need not fall; null otherwise. */
+    static @Nullable String profile(RunView run) {
+        return run.facts().profile().lossFallsWhenHealthy() ? null : METRIC_PROFILE;
+    }
+
+    /** Whether the loss was at its floor before the latest point. */
+    static boolean atFloor(Series loss) {
+        return Math.abs(loss.median()) < FLOOR * Math.abs(loss.initial());
+    }
+
+    /** Scope of a training loss: the run for the loss itself, the name for a component. */
+    static String scope(RunView run, Series loss) {
+        return loss == run.loss() ? Verdicts.RUN : loss.name();
+    }
+}

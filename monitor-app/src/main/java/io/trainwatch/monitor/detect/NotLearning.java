@@ -1,0 +1,205 @@
+package io.trainwatch.monitor.detect;
+
+import io.trainwatch.alert.Severity;
+import io.trainwatch.event.StepCompleted;
+import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.stats.StateReader;
+import io.trainwatch.monitor.stats.StateWriter;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds a run that has learned nothing by the time it should have (D04).
+ *
+ * <pre>
+ * at n1 = max(2 warm-up, min(500, 10 % of max_steps), 50) steps, and at every doubling of n1:
+ * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = sd of those
+ * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
+ *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
+ * </pre>
+ *
+ * <p>1.2533 s / sqrt(n) is the standard error of a median. Chance is ln C for cross entropy over C classes. Needs 20
+ * points; a warning and not critical, because some tasks sit flat for long before they fall.
+ *
+ * <p>Measured on a zoo of 28 small networks: fires on frozen, vanishing, dead and unnormalised ones and on learning rates
+ * of 1e-6 and 0.1 (Adam), on none of 7 healthy ones. Known weakness: fine-tuning that improves by less than 2 % on
+ * purpose. Siblings: {@link LossPlateau} for what learned and stopped. Source: DETECTION.md D04.
+ */
+public final class NotLearning implements Detector<NotLearning.State> {
+    static final int FIRST_CHECK = 500;
+    static final int EARLIEST_CHECK = 50;
+    static final int FIRST_POINTS = 50;
+    static final int LATEST_POINTS = 100;
+    static final int FEWEST_POINTS = 20;
+    static final double SIGNIFICANCE = 5;
+    static final double LEAST_IMPROVEMENT = 0.02;
+    static final double CHANCE_BAND = 0.02;
+
+    /** First and latest points of the loss, and when to look next. */
+    static final class State implements DetectorState {
+        final double[] first = new double[FIRST_POINTS];
+        final double[] latest = new double[LATEST_POINTS];
+        long points;
+        long nextCheck;
+        boolean checked;
+        boolean flat;
+        double was;
+        double is;
+        double score;
+        boolean atChance;
+
+        @Override
+        public int version() {
+            return 1;
+        }
+
+        @Override
+        public void write(StateWriter out) {
+            out.writeLong(points);
+            out.writeDoubles(first, (int) Math.min(points, FIRST_POINTS));
+            out.writeDoubles(latest, (int) Math.min(points, LATEST_POINTS));
+            out.writeLong(nextCheck);
+            out.writeBoolean(checked);
+            out.writeBoolean(flat);
+            out.writeDouble(was);
+            out.writeDouble(is);
+            out.writeDouble(score);
+            out.writeBoolean(atChance);
+        }
+
+        @Override
+        public void read(StateReader in) {
+            points = in.readLong();
+            in.readDoubles(first, (int) Math.max(0, Math.min(points, FIRST_POINTS)));
+            in.readDoubles(latest, (int) Math.max(0, Math.min(points, LATEST_POINTS)));
+            nextCheck = in.readLong();
+            checked = in.readBoolean();
+            flat = in.readBoolean();
+            was = in.readDouble();
+            is = in.readDouble();
+            score = in.readDouble();
+            atChance = in.readBoolean();
+        }
+    }
+
+    @Override
+    public String name() {
+        return "not_learning";
+    }
+
+    @Override
+    public Set<Class<?>> reads() {
+        return Set.of(StepCompleted.class);
+    }
+
+    @Override
+    public State newState() {
+        return new State();
+    }
+
+    @Override
+    public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
+        Series loss = run.loss();
+        if (!loss.isFresh(run) || !Double.isFinite(loss.last()) || run.redoing()) {
+            return;
+        }
+        if (state.points < FIRST_POINTS) {
+            state.first[(int) state.points] = loss.last();
+        }
+        state.latest[(int) (state.points % LATEST_POINTS)] = loss.last();
+        state.points++;
+        long steps = run.stepsSeen() + 1;
+        if (state.nextCheck == 0) {
+            state.nextCheck = firstCheck(run);
+        }
+        if (steps >= state.nextCheck && state.points >= FEWEST_POINTS) {
+            long warmup = run.gates().warmupEnd(run.facts());
+            if (run.gates().learningRateStillRising() || steps < 2 * warmup) {
+                state.nextCheck = Math.max(state.nextCheck + 1, 2 * warmup);
+                return;
+            }
+            state.nextCheck = 2 * steps;
+            check(state, run);
+        }
+        if (!state.checked) {
+            return;
+        }
+        if (!state.flat) {
+            verdicts.healthy(Verdicts.RUN);
+            return;
+        }
+        verdicts.unhealthy(
+                Verdicts.RUN, Severity.warning, run.firstStep(), LossGates.profile(run), () -> explain(state, run));
+    }
+
+    private static long firstCheck(RunView run) {
+        long maxSteps = run.facts().maxSteps();
+        long tenth = maxSteps > 0 ? maxSteps / 10 : FIRST_CHECK;
+        return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, tenth));
+    }
+
+    private static void check(State state, RunView run) {
+        state.checked = true;
+        int a = (int) Math.max(3, Math.min(FIRST_POINTS, state.points / 5));
+        int b = (int) Math.max(3, Math.min(LATEST_POINTS, state.points / 4));
+        double[] latest = new double[b];
+        for (int i = 0; i < b; i++) {
+            latest[i] = state.latest[(int) ((state.points - 1 - i) % LATEST_POINTS)];
+        }
+        double was = median(Arrays.copyOf(state.first, a));
+        double sd = standardDeviation(latest);
+        double is = median(latest);
+        double error = 1.2533 * sd / Math.sqrt(b);
+        double chance = run.facts().chanceLoss();
+        state.was = was;
+        state.is = is;
+        state.score = error == 0 ? (was - is) / 1e-12 : (was - is) / error;
+        state.atChance = Math.abs(is - chance) < CHANCE_BAND * chance;
+        state.flat = state.score < SIGNIFICANCE || was - is < LEAST_IMPROVEMENT * Math.abs(was) || state.atChance;
+    }
+
+    private static Verdicts.Explanation explain(State state, RunView run) {
+        long steps = run.stepsSeen() + 1;
+        String chance = state.atChance
+                ? ", the level of chance (" + Figures.text(run.facts().chanceLoss()) + ")"
+                : "";
+        double change = (state.was - state.is) / Math.abs(state.was);
+        String moved = change >= 0
+                ? "improved by only " + Figures.percent(change)
+                : "got worse by " + Figures.percent(-change);
+        return new Verdicts.Explanation(
+                "after " + steps + " steps the loss " + moved + ": " + Figures.text(state.was) + " at the start, "
+                        + Figures.text(state.is) + " now" + chance,
+                List.of(Figures.evidence(
+                        "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, "standard errors")));
+    }
+
+    private static double median(double[] values) {
+        Arrays.sort(values);
+        return (values[(values.length - 1) / 2] + values[values.length / 2]) / 2;
+    }
+
+    private static double standardDeviation(double[] values) {
+        double mean = Arrays.stream(values).average().orElse(0);
+        double squares = 0;
+        for (double value : values) {
+            squares += (value - mean) * (value - mean);
+        }
+        return Math.sqrt(squares / (values.length - 1));
+    }
+
+    @Override
+    public @Nullable String missing(State state, RunView run) {
+        if (state.checked) {
+            return null;
+        }
+        return run.loss().points() == 0
+                ? "step_completed.loss"
+                : firstCheck(run) + " steps and " + FEWEST_POINTS + " points of loss, " + (run.stepsSeen() + 1)
+                        + " and " + state.points + " came";
+    }
+}

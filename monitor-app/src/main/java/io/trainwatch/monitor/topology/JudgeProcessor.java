@@ -93,7 +93,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         RunStore store = context.getStateStore(RunStore.NAME);
         store.beforeEviction(run -> {
             if (run.awaitsStatus) {
-                publishStatus(run, judge.status(run.judged), now());
+                publishStatus(run, now());
             }
         });
         openStore = store;
@@ -114,7 +114,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             reject(record, source, e.reason(), e.detail());
             return;
         }
-        StoredRun run = runOf(event, record.timestamp());
+        StoredRun run = runOf(event.getRunId());
         List<Alert> alerts;
         try {
             alerts = judge(run, event, record.timestamp());
@@ -133,7 +133,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                 || run.isNew()
                 || event.getBody() instanceof RunFinished
                 || event.getBody() instanceof RunStarted) {
-            publishStatus(run, judge.status(run.judged), record.timestamp());
+            publishStatus(run, record.timestamp());
         }
     }
 
@@ -150,13 +150,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         openStore = null;
     }
 
-    private StoredRun runOf(TrainingEvent event, long arrivedAtMs) {
-        StoredRun run = store().find(event.getRunId());
-        if (run == null) {
-            run = store().add(judge.newRun(event.getRunId()), arrivedAtMs);
-        }
-        run.arrivedAtMs = Math.max(run.arrivedAtMs, arrivedAtMs);
-        return run;
+    private StoredRun runOf(String runId) {
+        StoredRun run = store().find(runId);
+        return run != null ? run : store().add(judge.newRun(runId));
     }
 
     private List<Alert> judge(StoredRun run, TrainingEvent event, long arrivedAtMs) {
@@ -187,18 +183,22 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             if (hears) {
                 judgeSilence(run, nowMs);
             }
-            if (statuses > 0 && nowMs - run.statusAtMs >= STATUS_INTERVAL_MS && publishStatusIfChanged(run, nowMs)) {
+            if (statuses > 0 && run.awaitsStatus && nowMs - run.statusAtMs >= STATUS_INTERVAL_MS) {
+                publishStatus(run, nowMs);
                 statuses--;
             }
         }
-        store().evict(run -> nowMs - run.arrivedAtMs
-                >= (run.ended() ? ENDED_LINGER_MS : settings.idleTtl().toMillis()));
+        store().evict(run -> !run.awaitsStatus
+                && run.silentMs(nowMs)
+                        >= (run.judged.finished()
+                                ? ENDED_LINGER_MS
+                                : settings.idleTtl().toMillis()));
         publishSnapshots();
         sweep(hears, nowMs);
     }
 
     private void judgeSilence(StoredRun run, long nowMs) {
-        if (run.ended() || nowMs - run.arrivedAtMs >= settings.idleTtl().toMillis()) {
+        if (run.judged.finished() || run.silentMs(nowMs) >= settings.idleTtl().toMillis()) {
             return;
         }
         List<Alert> alerts;
@@ -212,31 +212,15 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         if (!alerts.isEmpty()) {
             changed(run);
             emit(alerts, nowMs);
-            publishStatus(run, judge.status(run.judged), nowMs);
+            publishStatus(run, nowMs);
         }
     }
 
-    /** Says whether a status was made: that is what costs. */
-    private boolean publishStatusIfChanged(StoredRun run, long nowMs) {
-        if (!run.awaitsStatus && run.ended()) {
-            return false;
-        }
-        RunStatus status = judge.status(run.judged);
-        if (status.getCondition() != run.condition) {
-            changed(run);
-        }
-        if (run.awaitsStatus) {
-            publishStatus(run, status, nowMs);
-        }
-        run.statusAtMs = nowMs;
-        return true;
-    }
-
-    private void publishStatus(StoredRun run, RunStatus status, long timestampMs) {
-        run.condition = status.getCondition();
+    private void publishStatus(StoredRun run, long timestampMs) {
         run.awaitsStatus = false;
         run.statusAtMs = now();
-        send(Destination.RUNS, run.runId, run.runId, statusCodec.encode(status), timestampMs);
+        byte[] status = statusCodec.encode(judge.status(run.judged));
+        send(Destination.RUNS, run.runId, run.runId, status, timestampMs);
     }
 
     private void publishSnapshots() {
@@ -287,9 +271,6 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         if (run == null) {
             return;
         }
-        run.condition = judge.status(run.judged).getCondition();
-        run.awaitsStatus = false;
-        run.statusAtMs = nowMs;
         if (!onBoard.contains(run.runId)) {
             publishSnapshot(run);
         }

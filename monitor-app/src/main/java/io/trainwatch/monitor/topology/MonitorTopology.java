@@ -49,7 +49,7 @@ final class MonitorTopology {
             MonitorSettings settings,
             Properties streams) {
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(streams)));
-        builder.addStateStore(RunStore.builder(new HeapBudget(settings.maxLiveRuns()), counters));
+        builder.addStateStore(RunStore.builder(judge, new HeapBudget(settings.maxLiveRuns()), counters));
         builder.stream(
                         topics.events(),
                         Consumed.with(BYTES, BYTES).withName("events").withTimestampExtractor(new ArrivalTime()))

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.topology;
 
 import io.trainwatch.monitor.judge.JudgedRun;
 import io.trainwatch.monitor.judge.JudgedRunCodec;
+import io.trainwatch.monitor.judge.RunJudge;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -48,7 +49,7 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
     private static final int HEAD_BYTES = 10;
     private static final Logger LOG = LoggerFactory.getLogger(RunStore.class);
 
-    private final JudgedRunCodec codec = new JudgedRunCodec();
+    private final JudgedRunCodec codec;
     private final HeapBudget budget;
     private final MonitorCounters counters;
     private final LinkedHashMap<String, StoredRun> live = new LinkedHashMap<>(256, 0.75f, true);
@@ -56,8 +57,9 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
     private Consumer<StoredRun> beforeEviction = run -> {};
     private long lastFlushNanos;
 
-    private RunStore(KeyValueStore<String, byte[]> below, HeapBudget budget, MonitorCounters counters) {
+    private RunStore(KeyValueStore<String, byte[]> below, RunJudge judge, HeapBudget budget, MonitorCounters counters) {
         super(below);
+        this.codec = new JudgedRunCodec(judge);
         this.budget = budget;
         this.counters = counters;
     }
@@ -128,7 +130,7 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
             }
             byte[] state = new byte[bytes.length - HEAD_BYTES];
             System.arraycopy(bytes, HEAD_BYTES, state, 0, state.length);
-            return new StoredRun(codec.decode(state), head(runId, bytes).arrivedAtMs());
+            return new StoredRun(codec.decode(state));
         } catch (RuntimeException e) {
             counters.stateUnreadable();
             LOG.warn("The state of run {} cannot be read and begins anew: {}", runId, e.toString());
@@ -136,8 +138,8 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         }
     }
 
-    StoredRun add(JudgedRun judged, long arrivedAtMs) {
-        StoredRun run = new StoredRun(judged, arrivedAtMs);
+    StoredRun add(JudgedRun judged) {
+        StoredRun run = new StoredRun(judged);
         keep(run);
         return run;
     }
@@ -256,8 +258,8 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         byte[] bytes = new byte[HEAD_BYTES + state.length];
         ByteBuffer.wrap(bytes)
                 .put(VERSION)
-                .put((byte) (run.ended() ? 1 : 0))
-                .putLong(run.arrivedAtMs)
+                .put((byte) (run.judged.finished() ? 1 : 0))
+                .putLong(run.judged.lastArrivalMs())
                 .put(state);
         wrapped().put(run.runId, bytes);
         counters.stateWritten(bytes.length);
@@ -271,8 +273,8 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         return new Kept(runId, head.getLong(2), head.get(1) != 0);
     }
 
-    static StoreBuilder<RunStore> builder(HeapBudget budget, MonitorCounters counters) {
-        return new Builder(budget, counters);
+    static StoreBuilder<RunStore> builder(RunJudge judge, HeapBudget budget, MonitorCounters counters) {
+        return new Builder(judge, budget, counters);
     }
 
     private static final class Builder implements StoreBuilder<RunStore> {
@@ -287,17 +289,19 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
                         Integer.toString(64 << 20),
                         TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG,
                         "0.3"));
+        private final RunJudge judge;
         private final HeapBudget budget;
         private final MonitorCounters counters;
 
-        Builder(HeapBudget budget, MonitorCounters counters) {
+        Builder(RunJudge judge, HeapBudget budget, MonitorCounters counters) {
+            this.judge = judge;
             this.budget = budget;
             this.counters = counters;
         }
 
         @Override
         public RunStore build() {
-            return new RunStore(below.build(), budget, counters);
+            return new RunStore(below.build(), judge, budget, counters);
         }
 
         @Override

@@ -109,7 +109,7 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /** Returns the events in the topic, as they lie there. */
-    public static List<TrainingEvent> events(int port) {
+    public List<TrainingEvent> events() {
         Map<String, Object> settings = Map.of("bootstrap.servers", "127.0.0.1:" + port);
         SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
         List<TrainingEvent> events = new ArrayList<>();

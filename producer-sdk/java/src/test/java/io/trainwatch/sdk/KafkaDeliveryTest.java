@@ -99,15 +99,15 @@ class KafkaDeliveryTest {
     void a_broker_that_answers_gets_everything_once_and_the_disk_is_not_touched() throws Exception {
         try (KafkaBroker broker = newBroker()) {
             TrainingRun run = run("r").start(location);
-            for (int step = 1; step <= 5_000; step++) {
+            for (int step = 1; step <= 3_000; step++) {
                 run.step(step, 1.0, 2.0, 3.0);
             }
             run.close();
-            assertThat(run.delivery()).isEqualTo(new Delivery(5_002, 5_002, 0, 0, 0));
-            List<TrainingEvent> events = KafkaBroker.events(port);
-            assertThat(events).hasSize(5_002);
+            assertThat(run.delivery()).isEqualTo(new Delivery(3_002, 3_002, 0, 0, 0));
+            List<TrainingEvent> events = broker.events();
+            assertThat(events).hasSize(3_002);
             assertInOrderWithoutGap(events);
-            assertThat(steps(events)).isEqualTo(upTo(5_000));
+            assertThat(steps(events)).isEqualTo(upTo(3_000));
             assertThat(spool()).doesNotExist();
         }
     }
@@ -123,7 +123,7 @@ class KafkaDeliveryTest {
             run.step(5_001, 1.0);
             await().untilAsserted(() -> assertThat(run.delivery().delivered()).isGreaterThanOrEqualTo(5_002));
             run.close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertInOrderWithoutGap(events);
             assertThat(steps(deduplicated(events))).isEqualTo(upTo(5_001));
             assertThat(run.delivery().dropped()).isZero();
@@ -157,7 +157,7 @@ class KafkaDeliveryTest {
             stop.set(true);
             trainer.join();
             run.close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertInOrderWithoutGap(events);
             assertThat(steps(deduplicated(events))).isEqualTo(upTo(emitted[0]));
             assertThat(run.delivery().dropped()).isZero();
@@ -188,7 +188,7 @@ class KafkaDeliveryTest {
         try (KafkaBroker broker = newBroker()) {
             await().untilAsserted(() -> assertThat(run.delivery().delivered()).isGreaterThan(60));
             run.close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertThat(events.get(0).getBody()).isInstanceOf(RunStarted.class);
             assertThat(((StepCompleted) events.get(1).getBody()).getLoss()).isNaN();
             assertThat(events).extracting(TrainingEvent::getSeq).isSorted().doesNotHaveDuplicates();
@@ -211,7 +211,7 @@ class KafkaDeliveryTest {
         try (KafkaBroker broker = newBroker()) {
             await().untilAsserted(() -> assertThat(run.delivery().spooled()).isZero());
             run.close();
-            List<TrainingEvent> events = deduplicated(KafkaBroker.events(port));
+            List<TrainingEvent> events = deduplicated(broker.events());
             assertThat(events).extracting(TrainingEvent::getSeq).isSorted();
             assertThat(events.get(0).getBody()).isInstanceOf(RunStarted.class);
             assertThat(steps(events)).contains(20L, 40L, 60L, 80L, 100L, 120L, 140L, 160L, 180L, 200L, 3_000L);
@@ -229,7 +229,7 @@ class KafkaDeliveryTest {
         try (KafkaBroker broker = newBroker()) {
             await().untilAsserted(() -> assertThat(run.delivery().delivered()).isGreaterThanOrEqualTo(1_001));
             run.close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertInOrderWithoutGap(events);
             assertThat(steps(events)).isEqualTo(upTo(1_000));
         }
@@ -247,7 +247,7 @@ class KafkaDeliveryTest {
         assertThat(first.delivery()).isEqualTo(new Delivery(1_002, 0, 1_002, 0, 0));
         try (KafkaBroker broker = newBroker()) {
             run("r").attempt(1).start(location).close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertThat(events).extracting(TrainingEvent::getAttempt).isSorted().contains(0, 1);
             assertInOrderWithoutGap(events.subList(0, 1_002));
             assertThat(events.get(1_001).getBody()).isInstanceOf(RunFinished.class);
@@ -278,7 +278,7 @@ class KafkaDeliveryTest {
         try (KafkaBroker broker = newBroker()) {
             await().untilAsserted(() -> assertThat(next.delivery().delivered()).isEqualTo(2));
             next.close();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             List<TrainingEvent> old = new ArrayList<>(events);
             old.removeIf(event -> event.getAttempt() == 1);
             assertThat(events.subList(0, old.size())).isEqualTo(old);
@@ -304,7 +304,7 @@ class KafkaDeliveryTest {
                 child.destroyForcibly();
             }
             assertThat(child.exitValue()).isZero();
-            List<TrainingEvent> events = KafkaBroker.events(port);
+            List<TrainingEvent> events = broker.events();
             assertThat(steps(events)).isEqualTo(upTo(1_000));
             assertThat(events).extracting(TrainingEvent::getBody).noneMatch(RunFinished.class::isInstance);
         }

@@ -173,7 +173,10 @@ final class KafkaTransport implements Transport {
         closed = true;
         Producer<String, byte[]> client = producer;
         if (client != null) {
-            client.close(Duration.ZERO);
+            // The client waits for its thread to end.
+            Thread disconnect = new Thread(() -> client.close(Duration.ZERO), "trainwatch-disconnect");
+            disconnect.setDaemon(true);
+            disconnect.start();
         }
     }
 }

@@ -5,11 +5,14 @@ import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.PredictionStats;
 import io.trainwatch.event.PreflightCompleted;
+import io.trainwatch.event.RankFingerprint;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.StepProfile;
 import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.sdk.Activity;
+import io.trainwatch.sdk.Delivery;
 import io.trainwatch.sdk.TrainingRun;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,6 +153,21 @@ final class RecordedRun implements TrainingRun {
     @Override
     public void stepProfile(long step, StepProfile profile) {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void rankFingerprint(long step, RankFingerprint fingerprint) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void activity(Activity activity) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Delivery delivery() {
+        return Delivery.NONE;
     }
 
     @Override

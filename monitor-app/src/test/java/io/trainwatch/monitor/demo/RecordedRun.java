@@ -3,26 +3,19 @@ package io.trainwatch.monitor.demo;
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
-import io.trainwatch.event.PredictionStats;
-import io.trainwatch.event.PreflightCompleted;
-import io.trainwatch.event.RankFingerprint;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.StepCompleted;
-import io.trainwatch.event.StepProfile;
-import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TrainingEvent;
-import io.trainwatch.sdk.Activity;
-import io.trainwatch.sdk.Delivery;
 import io.trainwatch.sdk.TrainingRun;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.LongPredicate;
 import org.apache.avro.specific.SpecificRecordBase;
 import org.jspecify.annotations.Nullable;
 
-/** A run that keeps what it is told, in order. */
-final class RecordedRun implements TrainingRun {
+/** What a training reports, in order. */
+final class RecordedRun {
     /** One report: the step and what was said of it. */
     record Entry(long step, SpecificRecordBase body) {}
 
@@ -40,7 +33,7 @@ final class RecordedRun implements TrainingRun {
 
     static RecordedRun of(Training training, LongPredicate goesOn) {
         RecordedRun run = new RecordedRun(training);
-        training.run(run, Double.POSITIVE_INFINITY, goesOn);
+        training.run(run.recorder(), Double.POSITIVE_INFINITY, goesOn);
         return run;
     }
 
@@ -105,91 +98,12 @@ final class RecordedRun implements TrainingRun {
                 .toList();
     }
 
-    @Override
-    public void step(long step, double loss) {
-        throw new UnsupportedOperationException();
+    /** Keeps each record with its step; a call of any other form is not what a training of the demonstration makes. */
+    private TrainingRun recorder() {
+        return (TrainingRun) Proxy.newProxyInstance(
+                TrainingRun.class.getClassLoader(), new Class<?>[] {TrainingRun.class}, (proxy, method, arguments) -> {
+                    entries.add(new Entry((Long) arguments[0], (SpecificRecordBase) arguments[1]));
+                    return null;
+                });
     }
-
-    @Override
-    public void step(long step, double loss, double gradNorm, double learningRate) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void step(long step, StepCompleted details) {
-        entries.add(new Entry(step, details));
-    }
-
-    @Override
-    public void evaluation(long step, Map<String, Double> metrics) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void evaluation(long step, EvaluationCompleted details) {
-        entries.add(new Entry(step, details));
-    }
-
-    @Override
-    public void preflight(PreflightCompleted checks) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void tensorStats(long step, TensorStats stats) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void batchStats(long step, BatchStats stats) {
-        entries.add(new Entry(step, stats));
-    }
-
-    @Override
-    public void predictionStats(long step, PredictionStats stats) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void stepProfile(long step, StepProfile profile) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void rankFingerprint(long step, RankFingerprint fingerprint) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void activity(Activity activity) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Delivery delivery() {
-        return Delivery.NONE;
-    }
-
-    @Override
-    public void phase(long step, String phaseId, String reason) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void checkpointSaved(long step, String path) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void checkpointLoaded(long step, String path) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void failed(Throwable error) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void close() {}
 }

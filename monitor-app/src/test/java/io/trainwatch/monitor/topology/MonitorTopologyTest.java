@@ -83,8 +83,6 @@ class MonitorTopologyTest {
                 rig.send(well, well.step());
             }
 
-            System.err.println("DEBUG alerts counted " + rig.counters.alerts() + " judged " + rig.counters.events()
-                    + rig.statuses() + rig.store().find("sick").judged.detectorFailures());
             assertThat(rig.alerts())
                     .isNotEmpty()
                     .allSatisfy(alert -> assertThat(alert.getRunId()).isEqualTo("sick"))

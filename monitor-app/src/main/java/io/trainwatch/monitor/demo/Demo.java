@@ -4,13 +4,16 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.web.HttpSettings;
 import io.trainwatch.run.RunCondition;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -25,6 +28,9 @@ public final class Demo {
     /** Alerts are committed at once, so what the last events raised is readable well within. */
     private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
+    /** Nine Kafka clients at once would fight for the processors of a small machine. */
+    private static final Duration BETWEEN_STARTS = Duration.ofMillis(300);
+
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long PULSE_MS = 10_000;
     private static final int WIDTH = 118;
@@ -33,25 +39,27 @@ public final class Demo {
 
     private final PrintWriter out;
     private final Ink ink;
+    private final HttpSettings http;
+    private final String version;
     private final List<Scenario> scenarios = Scenarios.all();
     private final Scoreboard scoreboard = new Scoreboard(scenarios);
     private final Set<String> ended = ConcurrentHashMap.newKeySet();
+    private final Map<String, Severity> toldSeverity = new HashMap<>();
     private long startedAtMs;
     private long pulseAtMs;
 
-    private Demo(PrintWriter out, Ink ink) {
+    /**
+     * Prepares a demonstration.
+     *
+     * @param out where it tells what happens
+     * @param http where the live page and the metrics are served
+     * @param version of the program
+     */
+    public Demo(PrintWriter out, Ink ink, HttpSettings http, String version) {
         this.out = out;
         this.ink = ink;
-    }
-
-    /** Prints without colours. */
-    public static Demo plain(PrintWriter out) {
-        return new Demo(out, Ink.PLAIN);
-    }
-
-    /** Prints with the colours of a terminal. */
-    public static Demo coloured(PrintWriter out) {
-        return new Demo(out, Ink.ANSI);
+        this.http = http;
+        this.version = version;
     }
 
     /**
@@ -60,9 +68,12 @@ public final class Demo {
      * @return whether every planted fault was found and the healthy runs stayed quiet
      */
     public boolean once() throws IOException, InterruptedException {
-        try (Stage stage = new Stage()) {
+        try (Stage stage = new Stage(http, version)) {
             begin(stage);
-            scenarios.forEach(scenario -> train(stage, scenario));
+            for (Scenario scenario : scenarios) {
+                train(stage, scenario);
+                Thread.sleep(BETWEEN_STARTS.toMillis());
+            }
             playOnce(stage);
             return result();
         }
@@ -70,7 +81,7 @@ public final class Demo {
 
     /** Plays every scenario once, then the healthy ones again and again, until the thread is interrupted. */
     public void forever() throws IOException, InterruptedException {
-        try (Stage stage = new Stage()) {
+        try (Stage stage = new Stage(http, version)) {
             begin(stage);
             for (Scenario scenario : scenarios) {
                 if (scenario.fault() == null) {
@@ -78,6 +89,7 @@ public final class Demo {
                 } else {
                     train(stage, scenario);
                 }
+                Thread.sleep(BETWEEN_STARTS.toMillis());
             }
             playOnce(stage);
             result();
@@ -96,8 +108,9 @@ public final class Demo {
             say("  %-26s %s".formatted(scenario.name(), scenario.story()));
         }
         say("");
-        say("Kafka is at " + stage.bootstrapServers() + "; the alerts are in topic "
-                + stage.monitor().topics().alerts() + ".");
+        say("  page      " + stage.url() + "/");
+        say("  metrics   " + stage.url() + "/metrics");
+        say("  alerts    trainwatch tail alerts --bootstrap-servers " + stage.bootstrapServers());
         say("");
     }
 
@@ -151,7 +164,9 @@ public final class Demo {
     private void news(Stage stage) {
         for (Alert alert : stage.alerts().poll(POLL)) {
             scoreboard.raised(alert, System.currentTimeMillis());
-            say(line(alert));
+            if (isNews(alert)) {
+                say(line(alert));
+            }
         }
         if (System.currentTimeMillis() - pulseAtMs >= PULSE_MS) {
             pulseAtMs = System.currentTimeMillis();
@@ -165,6 +180,12 @@ public final class Demo {
             }
             say(ink.faint("%s  %d runs going, %,d steps judged".formatted(clock(), going, judged)));
         }
+    }
+
+    /** An update that makes nothing worse is none. */
+    private boolean isNews(Alert alert) {
+        Severity told = toldSeverity.put(alert.getAlertId(), alert.getSeverity());
+        return alert.getState() != AlertState.updated || alert.getSeverity() != told;
     }
 
     private String line(Alert alert) {

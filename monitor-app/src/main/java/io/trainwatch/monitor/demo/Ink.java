@@ -1,7 +1,7 @@
 package io.trainwatch.monitor.demo;
 
 /** Colours for a terminal, or none. */
-enum Ink {
+public enum Ink {
     PLAIN {
         @Override
         String in(String code, String text) {

@@ -1,8 +1,12 @@
 package io.trainwatch.monitor.demo;
 
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
+import io.trainwatch.monitor.metrics.Metrics;
+import io.trainwatch.monitor.metrics.MetricsSettings;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
+import io.trainwatch.monitor.web.HttpSettings;
+import io.trainwatch.monitor.web.WebServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -12,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,20 +33,22 @@ final class Stage implements AutoCloseable {
     private final Thread onExit = new Thread(this::takeDown, "demo-end");
     private final EmbeddedKafka kafka;
     private final Monitor monitor;
+    private final WebServer web;
     private final AlertFeed alerts;
     private final Trainers trainers;
 
     /**
      * Builds it, which takes some seconds.
      *
-     * @throws IOException if the temporary directory cannot be made
+     * @param version of the program
+     * @throws IOException if the temporary directory cannot be made or HTTP cannot be served
      * @throws IllegalStateException if the monitor is not ready in time
      */
-    Stage() throws IOException, InterruptedException {
+    Stage(HttpSettings http, String version) throws IOException, InterruptedException {
         Runtime.getRuntime().addShutdownHook(onExit);
         try {
             Path directory = Files.createTempDirectory("trainwatch-demo-");
-            built.push(() -> delete(directory));
+            built(() -> delete(directory));
             kafka = built(EmbeddedKafka.start(directory.resolve("broker"), 0));
             monitor = built(
                     Monitor.start(MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"))));
@@ -50,6 +57,12 @@ final class Stage implements AutoCloseable {
                         "The monitor was not ready after " + START_LIMIT.toSeconds() + " s. " + monitor.trouble());
             }
             alerts = new AlertFeed(kafka.bootstrapServers(), monitor.topics().alerts());
+            Metrics metrics = built(new Metrics(monitor, MetricsSettings.DEFAULT, version));
+            web = built(WebServer.start(
+                    http,
+                    monitor.board(),
+                    metrics.prometheus(),
+                    () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty())));
             trainers = built(new Trainers("kafka:" + kafka.bootstrapServers(), directory.resolve("spool")));
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();
@@ -59,6 +72,11 @@ final class Stage implements AutoCloseable {
 
     String bootstrapServers() {
         return kafka.bootstrapServers();
+    }
+
+    /** Where people look, e.g. {@code http://127.0.0.1:8280}. */
+    String url() {
+        return web.url();
     }
 
     Monitor monitor() {

@@ -5,7 +5,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * A training as a process of its own, for a parent that kills it: it says on standard output when it may die, trains on,
+ * A training as a process of its own, for a parent that kills it: it says on standard output when it may die, which is
+ * when it has reached its fault and the broker has most of what came before, trains on,
  * and halts by itself if its standard input ends, which is when the parent has died first.
  */
 final class TrainerProcess {
@@ -23,8 +24,10 @@ final class TrainerProcess {
                 .orElseThrow(() -> new IllegalArgumentException("no scenario is named " + arguments[0]));
         Training training = scenario.training().apply(Long.parseLong(arguments[2]));
         try (TrainingRun run = Trainers.open(training, arguments[1], arguments[3], Path.of(arguments[4]))) {
+            boolean[] told = {false};
             training.run(run, scenario.stepsPerSecond(), step -> {
-                if (scenario.leavesAfter(step) && !scenario.leavesAfter(step - 1)) {
+                if (!told[0] && scenario.leavesAfter(step) && run.delivery().delivered() > step / 2) {
+                    told[0] = true;
                     System.out.println(READY_TO_DIE);
                 }
                 return true;

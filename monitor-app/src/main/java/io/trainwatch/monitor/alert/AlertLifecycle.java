@@ -50,12 +50,15 @@ public final class AlertLifecycle implements Verdicts, Persistent {
     static final int MAX_OPEN = 64;
     static final int MAX_HISTORY = 64;
 
-    /** What a non-finite loss explains: all that reads the loss or the gradient. */
+    /**
+     * What explains what: a non-finite loss all that reads the loss or the gradient; overfitting a training loss that has
+     * nothing left to learn; a divergence that nothing was learned.
+     */
     private static final Map<String, List<String>> INHIBITED_BY = Map.of(
             "loss_spike", List.of("non_finite_loss"),
             "loss_divergence", List.of("non_finite_loss"),
-            "loss_plateau", List.of("non_finite_loss"),
-            "not_learning", List.of("non_finite_loss"),
+            "loss_plateau", List.of("non_finite_loss", "train_val_divergence"),
+            "not_learning", List.of("non_finite_loss", "loss_divergence"),
             "exploding_gradient", List.of("non_finite_loss"));
 
     private static final HexFormat HEX = HexFormat.of();
@@ -162,7 +165,7 @@ public final class AlertLifecycle implements Verdicts, Persistent {
     public List<Alert> recent() {
         List<Alert> recent = new ArrayList<>(history);
         for (Episode episode : open.values()) {
-            recent.add(Alert.newBuilder(episode.alert).build());
+            recent.add(copy(episode.alert));
         }
         return recent.size() <= MAX_HISTORY ? recent : recent.subList(recent.size() - MAX_HISTORY, recent.size());
     }
@@ -205,7 +208,7 @@ public final class AlertLifecycle implements Verdicts, Persistent {
         alert.setLastStep(known(judged().lastStep()));
         alert.setResolvedStep(resolvedStep);
         alert.setChangedAtMs(atMs);
-        Alert copy = Alert.newBuilder(alert).build();
+        Alert copy = copy(alert);
         if (changes.isEmpty()) {
             changes = new ArrayList<>(2);
         }
@@ -218,13 +221,24 @@ public final class AlertLifecycle implements Verdicts, Persistent {
         }
     }
 
+    /** A copy that shares its lists, which are replaced and never changed. */
+    private static Alert copy(Alert alert) {
+        Alert copy = new Alert();
+        for (int field = 0; field < alert.getSchema().getFields().size(); field++) {
+            copy.put(field, alert.get(field));
+        }
+        return copy;
+    }
+
     private @Nullable String inhibitor() {
         if (open.isEmpty()) {
             return null;
         }
         for (String by : INHIBITED_BY.getOrDefault(detector, List.of())) {
-            if (open.containsKey(by)) {
-                return by;
+            for (Episode episode : open.values()) {
+                if (by.equals(episode.alert.getDetector())) {
+                    return by;
+                }
             }
         }
         return null;

@@ -8,6 +8,18 @@ public final class DetectorCatalogue {
 
     /** Every detector at its defaults, in the order in which they judge: what explains others comes first. */
     public static List<Detector<?>> defaults() {
-        return List.of(new NonFiniteLoss(), new NonFiniteGradient());
+        return List.of(
+                new NonFiniteLoss(),
+                new NonFiniteGradient(),
+                new ExplodingGradient(),
+                new LossSpike(),
+                new LossDivergence(),
+                new NotLearning(),
+                new LossPlateau(),
+                new TrainValDivergence(),
+                new FeatureDrift(),
+                new LabelDrift(),
+                new StalledRun(),
+                new TelemetryGap());
     }
 }

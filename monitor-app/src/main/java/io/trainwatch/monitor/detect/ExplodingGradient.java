@@ -18,12 +18,15 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * on ln g, the norm before clipping:
  * jump:     persistent excess as in {@link LossSpike} and g &gt;= 3 x median      -&gt; warning
- *           2 of the last 3 g &gt;= 30 x median                                   -&gt; critical
+ *           and 2 of the last 3 g &gt;= 30 x median                               -&gt; critical
  * growth:   slope of ln g &gt; 0.01 per point over 200 points, t &gt; 6, while the
  *           loss rises too (t &gt; 3), not during learning-rate warm-up              -&gt; warning
  * start-up: in the first 50 points g &gt; 100 and (g &gt; 10 x the point before
  *           or loss &gt;= 2 x initial)                                             -&gt; warning
  * </pre>
+ *
+ * <p>Info while g is below the norm of the first 8 points, which the run survived, unless it is critical and the loss has
+ * not converged.
  *
  * <p>Absolute limits are unsafe: healthy fp16 runs log norms of 2.5e3 to 2e5, and single peaks of 7.5 x are normal;
  * without the floor of 3 x a healthy llm.c run alarmed once in 19,560 steps, with it never. In BLOOM-176B's first spike
@@ -34,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * NonFiniteGradient}, {@link LossSpike}. Source: DETECTION.md D06.
  */
 public final class ExplodingGradient implements Detector<ExplodingGradient.State> {
+    static final String BELOW_START = "below_start";
     static final double WARNING_RATIO = 3;
     static final double CRITICAL_RATIO = 30;
     static final double GROWTH_HORIZON = 200;
@@ -128,7 +132,7 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
                         || run.loss().last() >= START_LOSS * run.loss().initial());
         state.previous = g;
 
-        if (Integer.bitCount(state.huge) >= 2) {
+        if (excess && Integer.bitCount(state.huge) >= 2) {
             unhealthy(state, run, norm, Severity.critical, ratio, jump(norm, ratio), verdicts);
         } else if (excess && ratio >= WARNING_RATIO) {
             unhealthy(state, run, norm, Severity.warning, ratio, jump(norm, ratio), verdicts);
@@ -172,11 +176,27 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
                 Verdicts.RUN,
                 severity,
                 from,
-                run.gates().upwardMove(),
+                suppressedBy(state, run, norm),
                 () -> new Verdicts.Explanation(
                         message,
                         List.of(Figures.evidence(
                                 "grad_norm", from, run.lastStep(), norm.last(), norm.median(), score, "ratio"))));
+    }
+
+    /**
+     * What stays below the norm of the first steps, which the run survived, is no explosion yet, unless it left its range
+     * by far while there still was something to learn.
+     */
+    private static @Nullable String suppressedBy(State state, RunView run, Series norm) {
+        if (norm.last() < norm.initial()) {
+            if (Integer.bitCount(state.huge) < 2) {
+                return BELOW_START;
+            }
+            if (run.loss().trusted() && LossGates.atFloor(run.loss())) {
+                return LossGates.AT_FLOOR;
+            }
+        }
+        return run.gates().upwardMove();
     }
 
     @Override

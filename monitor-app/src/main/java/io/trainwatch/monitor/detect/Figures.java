@@ -3,6 +3,7 @@ package io.trainwatch.monitor.detect;
 import io.trainwatch.alert.Evidence;
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Numbers as people read them, and as evidence. */
@@ -11,16 +12,16 @@ final class Figures {
 
     private Figures() {}
 
-    /** Four significant digits: 0.0001235, 2.718, 1.235e+21, NaN. */
+    /** Four significant digits: 0.0001235, 2.718, 1.235e+21, NaN (beyond 1e-4 and 1e7 in powers of ten). */
     static String text(double value) {
         if (Double.isNaN(value) || Double.isInfinite(value)) {
             return String.valueOf(value);
         }
-        BigDecimal rounded = new BigDecimal(value).round(FOUR_DIGITS).stripTrailingZeros();
         double magnitude = Math.abs(value);
-        return magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e7)
-                ? rounded.toEngineeringString().toLowerCase(java.util.Locale.ROOT)
-                : rounded.toPlainString();
+        if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e7)) {
+            return String.format(Locale.ROOT, "%.3e", value);
+        }
+        return new BigDecimal(value).round(FOUR_DIGITS).stripTrailingZeros().toPlainString();
     }
 
     /** A share as a percentage with at most three digits: 12.3 %. */

@@ -168,9 +168,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 ? ", the level of chance (" + Figures.text(run.facts().chanceLoss()) + ")"
                 : "";
         double change = (state.was - state.is) / Math.abs(state.was);
-        String moved = change >= 0
-                ? "improved by only " + Figures.percent(change)
-                : "got worse by " + Figures.percent(-change);
+        String moved = change >= 0 ? "improved by only " + Figures.percent(change) : "got worse";
         return new Verdicts.Explanation(
                 "after " + steps + " steps the loss " + moved + ": " + Figures.text(state.was) + " at the start, "
                         + Figures.text(state.is) + " now" + chance,

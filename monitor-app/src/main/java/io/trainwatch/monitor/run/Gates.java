@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * <table>
  * <caption>Gates</caption>
  * <tr><td>warm-up</td><td>step below the declared warm-up, or the learning rate has risen ever since the start</td></tr>
- * <tr><td>learning-rate rise</td><td>now above 1.5 x its minimum over the last 128 to 256 points: a restart; open again
- * 128 points later</td></tr>
+ * <tr><td>learning-rate rise</td><td>now above 1.5 x its minimum over the last 128 to 256 points and not above its
+ * peak: a restart; open again 128 points later</td></tr>
  * <tr><td>learning-rate decay</td><td>now below 10 % of its peak</td></tr>
  * <tr><td>near the end</td><td>progress above 90 % of the declared steps</td></tr>
  * <tr><td>phase</td><td>the trainer declared a change: 64 points</td></tr>
@@ -28,6 +28,9 @@ public final class Gates implements Persistent {
     public static final String NEAR_THE_END = "near_the_end";
 
     static final double RESTART_RATIO = 1.5;
+    /** A restart comes back to a rate that the run has had; what climbs beyond it is no restart. */
+    static final double RESTART_PEAK = 1 + 1e-6;
+
     static final int RESTART_HOLD_POINTS = 128;
     static final int PHASE_HOLD_POINTS = 64;
     static final int RESUME_HOLD_POINTS = 100;
@@ -64,7 +67,7 @@ public final class Gates implements Persistent {
             risenEverSince = false;
         }
         double lowest = Double.isNaN(minimumBefore) ? minimumNow : Math.min(minimumBefore, minimumNow);
-        if (!warmingUp && rate > RESTART_RATIO * lowest) {
+        if (!warmingUp && rate > RESTART_RATIO * lowest && rate <= RESTART_PEAK * peak) {
             riseHeldUntil = points + RESTART_HOLD_POINTS;
         }
         minimumNow = Double.isNaN(minimumNow) ? rate : Math.min(minimumNow, rate);

@@ -13,10 +13,15 @@ import java.util.Map;
  * each remembers its highest {@code seq} and which of the {@value #WINDOW} before it came, as an anti-replay window does:
  * what came before is a duplicate, a late one within the window fills its gap, and a gap that leaves the window is an
  * event that was sent and never came.
+ *
+ * <p>A source without sessions may count for each rank or once for all of them; it cannot be told which. There, a number is
+ * missing only if no rank brought it.
  */
 final class Producers implements Persistent {
     static final int WINDOW = 64;
     static final int CAPACITY = 4096;
+
+    private static final int ANY_RANK = -1;
 
     private final Map<Key, Window> windows = new LinkedHashMap<>();
     private Key latestKey = new Key(-1, -1, "");
@@ -35,7 +40,28 @@ final class Producers implements Persistent {
         /** Bit i: seq {@code highest - i} came. */
         long seen;
 
+        /** Gaps that left the window. */
+        long gone;
+
         long dropped;
+
+        /** Takes in a number; false if it came before. */
+        boolean add(long seq) {
+            long ahead = seq - highest;
+            if (ahead > 0) {
+                gone += ahead >= WINDOW
+                        ? Long.bitCount(~seen) + (ahead - WINDOW)
+                        : Long.bitCount(~seen & (-1L << (WINDOW - ahead)));
+                seen = ahead >= WINDOW ? 1 : (seen << ahead) | 1;
+                highest = seq;
+                return true;
+            }
+            if (-ahead >= WINDOW || (seen & (1L << -ahead)) != 0) {
+                return false;
+            }
+            seen |= 1L << -ahead;
+            return true;
+        }
     }
 
     /**
@@ -49,35 +75,28 @@ final class Producers implements Persistent {
             return true;
         }
         long seq = boxed;
-        Window window = windowOf(event, seq);
-        long ahead = seq - window.highest;
-        if (ahead > 0) {
-            missing += leaving(window, ahead);
-            window.seen = ahead >= WINDOW ? 1 : (window.seen << ahead) | 1;
-            window.highest = seq;
-            return true;
+        if (!latestKey.matches(event)) {
+            latestKey = new Key(event.getAttempt(), event.getRank(), event.getSession());
+            latest = windowOf(latestKey, seq);
         }
-        if (-ahead >= WINDOW || (window.seen & (1L << -ahead)) != 0) {
+        boolean shared = event.getSession().isEmpty();
+        long gone = latest.gone;
+        if (!latest.add(seq)) {
             duplicates++;
             return false;
         }
-        window.seen |= 1L << -ahead;
+        if (shared) {
+            Window all = windowOf(new Key(event.getAttempt(), ANY_RANK, ""), seq);
+            gone = all.gone;
+            all.add(seq);
+            missing += all.gone - gone;
+        } else {
+            missing += latest.gone - gone;
+        }
         return true;
     }
 
-    /** Gaps that the window passes for good when it moves {@code ahead}. */
-    private static long leaving(Window window, long ahead) {
-        if (ahead >= WINDOW) {
-            return Long.bitCount(~window.seen) + (ahead - WINDOW);
-        }
-        return Long.bitCount(~window.seen & (-1L << (WINDOW - ahead)));
-    }
-
-    private Window windowOf(TrainingEvent event, long seq) {
-        if (latestKey.matches(event)) {
-            return latest;
-        }
-        Key key = new Key(event.getAttempt(), event.getRank(), event.getSession());
+    private Window windowOf(Key key, long seq) {
         Window window = windows.get(key);
         if (window == null) {
             if (windows.size() >= CAPACITY) {
@@ -92,8 +111,6 @@ final class Producers implements Persistent {
             window.seen = -1;
             windows.put(key, window);
         }
-        latestKey = key;
-        latest = window;
         return window;
     }
 
@@ -119,8 +136,10 @@ final class Producers implements Persistent {
     /** Gaps that are still within the window of some producer. */
     long pending() {
         long pending = 0;
-        for (Window window : windows.values()) {
-            pending += Long.bitCount(~window.seen);
+        for (Map.Entry<Key, Window> entry : windows.entrySet()) {
+            boolean counts = entry.getKey().rank() == ANY_RANK
+                    || !entry.getKey().session().isEmpty();
+            pending += counts ? Long.bitCount(~entry.getValue().seen) : 0;
         }
         return pending;
     }
@@ -145,6 +164,7 @@ final class Producers implements Persistent {
             out.writeString(key.session());
             out.writeLong(window.highest);
             out.writeLong(window.seen);
+            out.writeLong(window.gone);
             out.writeLong(window.dropped);
         });
     }
@@ -161,6 +181,7 @@ final class Producers implements Persistent {
             Window window = new Window();
             window.highest = in.readLong();
             window.seen = in.readLong();
+            window.gone = in.readLong();
             window.dropped = in.readLong();
             windows.put(key, window);
         }

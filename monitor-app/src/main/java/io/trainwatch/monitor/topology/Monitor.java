@@ -272,6 +272,11 @@ public final class Monitor implements AutoCloseable {
         p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, settings.commitInterval().toMillis());
         p.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
         p.put(StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG, TooLargeDropped.class);
+        // Readers of committed records wait this long for an instance that died and does not come back.
+        p.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
+                (2 * settings.commitInterval().toMillis() + 10_000));
+        // A new instance warms its states up first; the default looks every 10 min whether it has.
+        p.put(StreamsConfig.PROBING_REBALANCE_INTERVAL_MS_CONFIG, 60_000);
         // An alert that waits for its commit is served when a poll returns, so an idle poll must be short.
         p.put(StreamsConfig.POLL_MS_CONFIG, 20);
         p.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 5_000);

@@ -102,8 +102,8 @@ final class Scoreboard {
             String name = line.scenario.name();
             if (found != null) {
                 table.append(ink.good(row.formatted("found", name, planted, found.what(), line.delay())));
-                table.append("        ")
-                        .append(shortened(found.message(), WIDTH - 8))
+                table.append("       ")
+                        .append(shortened(found.message(), WIDTH - 7))
                         .append(System.lineSeparator());
             } else if (fault != null) {
                 table.append(ink.bad(row.formatted("MISSED", name, planted, "-", "-")));

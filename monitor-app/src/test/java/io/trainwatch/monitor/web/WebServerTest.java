@@ -32,7 +32,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,21 +42,29 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WebServerTest {
     private static final String TOKEN = "0123456789abcdef0123456789abcdef";
 
+    private static final RunBoard board = new RunBoard();
+    private static final PrometheusRegistry metrics = new PrometheusRegistry();
+    private static Optional<String> notReady = Optional.empty();
+    private static WebServer server;
+
     private final HttpClient client = HttpClient.newHttpClient();
     private final ObjectMapper json = new ObjectMapper();
-    private final RunBoard board = new RunBoard();
-    private final PrometheusRegistry metrics = new PrometheusRegistry();
-    private Optional<String> notReady = Optional.empty();
-    private WebServer server;
 
-    @BeforeEach
-    void start() throws IOException {
+    @BeforeAll
+    static void start() throws IOException {
         server = WebServer.start(new HttpSettings("127.0.0.1", 0, null), board, metrics, () -> notReady);
     }
 
-    @AfterEach
-    void stop() {
+    @AfterAll
+    static void stop() {
         server.close();
+    }
+
+    @BeforeEach
+    void forgetAll() {
+        board.runs().clear();
+        metrics.clear();
+        notReady = Optional.empty();
     }
 
     @Test
@@ -273,10 +282,17 @@ class WebServerTest {
 
     @Test
     void with_a_token_everything_but_health_needs_it() throws Exception {
-        server.close();
-        server = WebServer.start(
-                new HttpSettings("127.0.0.1", 0, new BearerToken(TOKEN)), board, metrics, () -> notReady);
+        WebServer open = server;
+        try (WebServer guarded = WebServer.start(
+                new HttpSettings("127.0.0.1", 0, new BearerToken(TOKEN)), board, metrics, () -> notReady)) {
+            server = guarded;
+            assertThatOnlyTheTokenOpens();
+        } finally {
+            server = open;
+        }
+    }
 
+    private void assertThatOnlyTheTokenOpens() throws Exception {
         for (String path : List.of("/", "/metrics", "/api/v1/runs", "/nothing")) {
             HttpResponse<String> refused = get(path);
             assertProblem(refused, 401, "send the token of this monitor as 'Authorization: Bearer ...'");

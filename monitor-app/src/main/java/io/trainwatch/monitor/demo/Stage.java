@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -28,6 +29,12 @@ import org.slf4j.LoggerFactory;
 final class Stage implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Stage.class);
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
+
+    /**
+     * A broker that is late with its own heartbeats, because the machine is busy, declares itself dead and refuses every
+     * producer. There is no other that could take over, and no earlier life of it to wait for.
+     */
+    private static final Map<String, String> PATIENT = Map.of("broker.session.timeout.ms", "60000");
 
     private final Deque<AutoCloseable> built = new ArrayDeque<>();
     private final Thread onExit = new Thread(this::takeDown, "demo-end");
@@ -49,7 +56,7 @@ final class Stage implements AutoCloseable {
         try {
             Path directory = Files.createTempDirectory("trainwatch-demo-");
             built(() -> delete(directory));
-            kafka = built(EmbeddedKafka.start(directory.resolve("broker"), 0));
+            kafka = built(EmbeddedKafka.start(directory.resolve("broker"), 0, PATIENT));
             monitor = built(
                     Monitor.start(MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"))));
             if (!monitor.awaitRunning(START_LIMIT)) {

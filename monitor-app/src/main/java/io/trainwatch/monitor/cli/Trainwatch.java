@@ -23,7 +23,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
         name = "trainwatch",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {MonitorCommand.class, CheckCommand.class, TailCommand.class},
+        subcommands = {DemoCommand.class, MonitorCommand.class, CheckCommand.class, TailCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
         description = {
@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = {
             "",
             "Where to begin:",
+            "  trainwatch demo                      watch tiny real trainings being judged, with faults planted",
             "  trainwatch check train.jsonl         look at a log that you have",
             "  trainwatch monitor --embedded-kafka --data-dir data",
             "                                       watch runs live on this machine alone",

@@ -91,7 +91,7 @@ public class JudgeBenchmark {
         TrainingEvent event = events[i];
         next = (next + 1) & Integer.MAX_VALUE;
         long step = ++steps[run];
-        ((StepCompleted) event.getBody()).setLoss(2 + 8 / Math.sqrt(step) + noise[i]);
+        ((StepCompleted) event.getBody()).setLoss(2 + 8 / Math.sqrt((double) step) + noise[i]);
         event.setStep(step);
         event.setSeq(step + 1);
         return event;

@@ -65,7 +65,7 @@ class ArchitectureTest {
             .whereLayer("topology")
             .mayOnlyAccessLayers("stats", "run", "judge", "board")
             .whereLayer("metrics")
-            .mayOnlyAccessLayers("run", "judge", "board", "topology")
+            .mayOnlyAccessLayers("run", "detect", "judge", "board", "topology")
             .whereLayer("web")
             .mayOnlyAccessLayers("run", "judge", "board")
             .whereLayer("config")

@@ -10,6 +10,7 @@ import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.judge.RunJudge;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -52,8 +53,9 @@ import picocli.CommandLine.Spec;
             "Exit codes:",
             "  0  read everything, nothing at warning or above",
             "  1  something at warning or above",
-            "  2  a file could not be read, was not recognised, or held no event; the others are judged all the same.",
-            "     A broken line in a log that is otherwise readable is told on stderr and does not count"
+            "  2  a log could not be read, was not recognised, or held no event; the",
+            "     others are judged all the same. A broken line in a log that is",
+            "     otherwise readable is told on stderr and does not count"
         })
 final class CheckCommand implements Callable<Integer> {
     private static final int FOUND = 1;
@@ -153,7 +155,7 @@ final class CheckCommand implements Callable<Integer> {
                     .filter(Files::isRegularFile)
                     .sorted()
                     .toList();
-        } catch (IOException | java.io.UncheckedIOException e) {
+        } catch (IOException | UncheckedIOException e) {
             fail(directory.toString(), "cannot be searched: " + e.getMessage());
             return;
         }
@@ -255,7 +257,7 @@ final class CheckCommand implements Callable<Integer> {
         if (verdict.events() == 0) {
             fail(name, problems == 0 ? "no event in it" : "no event could be read");
         } else if (problems > 0) {
-            say("%s: %s could not be read, %s were"
+            say("%s: %s could not be read, beside %s"
                     .formatted(name, TextReport.count(problems, "place"), TextReport.count(verdict.events(), "event")));
         }
     }

@@ -4,7 +4,11 @@ import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Comparator;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -23,8 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
         description = {
-            "Watches model training: judges every step of every run and says what went wrong, since when, and why.",
-            ""
+            "Watches model training: judges every step of every run and says what went wrong, since when, and why."
         },
         commandListHeading = "%nCommands:%n",
         optionListHeading = "%nOptions:%n",
@@ -88,11 +91,42 @@ public final class Trainwatch implements Runnable {
     private static int misused(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
         command.getErr().println("trainwatch: " + Printable.of(String.valueOf(e.getMessage())));
-        if (!UnmatchedArgumentException.printSuggestions(e, command.getErr())) {
+        Optional<String> meant = meant(e, command);
+        if (meant.isPresent()) {
+            command.getErr().println("Did you mean " + meant.get() + "?");
+        } else {
             command.getErr().println("'" + command.getCommandSpec().qualifiedName() + " --help' says what is allowed");
         }
         command.getErr().flush();
         return COULD_NOT;
+    }
+
+    /** The option or command that is one or two letters away from what was typed. */
+    private static Optional<String> meant(ParameterException e, CommandLine command) {
+        if (!(e instanceof UnmatchedArgumentException unmatched)) {
+            return Optional.empty();
+        }
+        String typed = unmatched.getUnmatched().get(0).replaceFirst("=.*", "");
+        return Stream.concat(
+                        command.getCommandSpec().optionsMap().keySet().stream(),
+                        command.getSubcommands().keySet().stream())
+                .filter(name -> distance(typed, name) <= 2)
+                .min(Comparator.comparingInt(name -> distance(typed, name)));
+    }
+
+    /** Letters to insert, remove or replace to get from one word to the other. */
+    private static int distance(String from, String to) {
+        int[] before = IntStream.rangeClosed(0, to.length()).toArray();
+        for (int i = 1; i <= from.length(); i++) {
+            int[] now = new int[to.length() + 1];
+            now[0] = i;
+            for (int j = 1; j <= to.length(); j++) {
+                int replaced = before[j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+                now[j] = Math.min(replaced, 1 + Math.min(before[j], now[j - 1]));
+            }
+            before = now;
+        }
+        return before[to.length()];
     }
 
     /** The version of the build. */

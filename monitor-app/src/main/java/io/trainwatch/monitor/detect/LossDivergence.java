@@ -128,7 +128,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (run.redoing()) {
             return;
         }
-        for (Series loss : run.losses()) {
+        List<Series> losses = run.losses();
+        for (int i = 0; i < losses.size(); i++) {
+            Series loss = losses.get(i);
             if (loss.isFresh(run) && Double.isFinite(loss.last())) {
                 String scope = LossGates.scope(run, loss);
                 State state = states.of(scope);

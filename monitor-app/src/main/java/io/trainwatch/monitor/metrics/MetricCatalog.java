@@ -112,6 +112,12 @@ public final class MetricCatalog {
             "Alerts, statuses, dead letters and states too large to be written");
     public static final Metric MONITOR_THREADS_REPLACED =
             monitor("threads_replaced_total", Type.COUNTER, "Judging threads that died of an error and were replaced");
+    public static final Metric ALERTS = add(
+            "trainwatch_alerts_total",
+            Type.COUNTER,
+            "Alert episodes opened, by the severity that they began with",
+            "detector",
+            "severity");
     public static final Metric ALERT_ACTIVE = add(
             "trainwatch_alert_active",
             Type.GAUGE,

@@ -11,6 +11,8 @@ import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.trainwatch.monitor.detect.Detector;
+import io.trainwatch.monitor.detect.DetectorCatalogue;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorState;
 import java.time.InstantSource;
@@ -37,6 +39,7 @@ public final class Metrics implements AutoCloseable {
                         ? OptionalDouble.empty()
                         : OptionalDouble.of((double) monitor.lag()),
                 () -> monitor.state() == MonitorState.RUNNING,
+                DetectorCatalogue.defaults().stream().map(Detector::name).toList(),
                 version));
         new ClassLoaderMetrics().bindTo(registry);
         new JvmMemoryMetrics().bindTo(registry);

@@ -2,9 +2,13 @@ package io.trainwatch.monitor.metrics;
 
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.topology.MonitorCounters;
+import io.trainwatch.monitor.topology.MonitorCounters.AlertKind;
 import io.trainwatch.monitor.topology.RejectReason;
+import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -13,6 +17,7 @@ import java.util.function.Supplier;
  * What this monitor did since its start.
  *
  * <pre>
+ * trainwatch_alerts_total{detector="loss_spike",severity="warning"} 0.0
  * trainwatch_monitor_active_runs 1.0
  * trainwatch_monitor_commits_requested_total 0.0
  * trainwatch_monitor_events_rejected_total{reason="corrupt"} 0.0
@@ -35,6 +40,7 @@ public final class MonitorMetrics implements MultiCollector {
     private final RunBoard board;
     private final Supplier<OptionalDouble> lag;
     private final BooleanSupplier ready;
+    private final List<String> detectors;
     private final String version;
     private final LatencyHistogram judgeLatency = new LatencyHistogram();
 
@@ -43,6 +49,7 @@ public final class MonitorMetrics implements MultiCollector {
      *
      * @param lag events that wait to be judged, empty while that is not known
      * @param ready whether this instance judges
+     * @param detectors names of those that judge: each has its series from the start, so that a first alert is an increase
      * @param version of the program
      */
     public MonitorMetrics(
@@ -50,11 +57,13 @@ public final class MonitorMetrics implements MultiCollector {
             RunBoard board,
             Supplier<OptionalDouble> lag,
             BooleanSupplier ready,
+            List<String> detectors,
             String version) {
         this.counters = counters;
         this.board = board;
         this.lag = lag;
         this.ready = ready;
+        this.detectors = List.copyOf(detectors);
         this.version = version;
         counters.onJudgeNanos(judgeLatency::record);
     }
@@ -70,6 +79,16 @@ public final class MonitorMetrics implements MultiCollector {
         to.add(MetricCatalog.MONITOR_EVENTS, counters.events());
         for (RejectReason reason : RejectReason.values()) {
             to.add(MetricCatalog.MONITOR_EVENTS_REJECTED, counters.rejected(reason), reason.label());
+        }
+        Map<AlertKind, Long> alerts = counters.alertsOpened();
+        for (String detector : detectors) {
+            for (Severity severity : Severity.values()) {
+                to.add(
+                        MetricCatalog.ALERTS,
+                        alerts.getOrDefault(new AlertKind(detector, severity), 0L),
+                        detector,
+                        severity.name());
+            }
         }
         lag.get().ifPresent(events -> to.add(MetricCatalog.MONITOR_LAG, events));
         to.add(

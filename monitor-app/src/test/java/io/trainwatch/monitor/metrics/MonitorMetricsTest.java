@@ -10,17 +10,21 @@ import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.topology.MonitorCounters;
 import io.trainwatch.run.RunCondition;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 class MonitorMetricsTest {
+    private static final List<String> DETECTORS = List.of("loss_spike");
+
     private final RunBoard board = new RunBoard();
     private final MonitorCounters counters = new MonitorCounters();
 
     @Test
     void a_monitor_that_has_done_nothing_shows_every_counter_at_zero() {
-        MonitorMetrics metrics = new MonitorMetrics(counters, board, OptionalDouble::empty, () -> false, "1.0");
+        MonitorMetrics metrics =
+                new MonitorMetrics(counters, board, OptionalDouble::empty, () -> false, DETECTORS, "1.0");
 
         assertThat(samples(Scrape.of(metrics))).isEqualTo(SILENT);
     }
@@ -29,7 +33,8 @@ class MonitorMetricsTest {
     void runs_that_ended_are_not_active_and_the_lag_is_shown_once_it_is_known() {
         board.publish(snapshot(bare("r1")));
         board.publish(snapshot(with(bare("r2"), run -> run.setCondition(RunCondition.killed))));
-        MonitorMetrics metrics = new MonitorMetrics(counters, board, () -> OptionalDouble.of(12), () -> true, "1.0");
+        MonitorMetrics metrics =
+                new MonitorMetrics(counters, board, () -> OptionalDouble.of(12), () -> true, DETECTORS, "1.0");
 
         assertThat(Scrape.of(metrics))
                 .contains(
@@ -54,7 +59,7 @@ class MonitorMetricsTest {
         board.publish(snapshot(full("r1")));
         String text = Scrape.of(
                 new RunMetrics(board, MetricsSettings.DEFAULT, InstantSource.system()),
-                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, "1.0"));
+                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, DETECTORS, "1.0"));
 
         assertThat(text.lines()
                         .filter(line -> line.startsWith("# HELP "))
@@ -73,6 +78,9 @@ class MonitorMetricsTest {
     }
 
     private static final String SILENT = """
+            trainwatch_alerts_total{detector="loss_spike",severity="critical"} 0.0
+            trainwatch_alerts_total{detector="loss_spike",severity="info"} 0.0
+            trainwatch_alerts_total{detector="loss_spike",severity="warning"} 0.0
             trainwatch_monitor_info{java_version="JAVA",version="1.0"} 1
             trainwatch_monitor_active_runs 0.0
             trainwatch_monitor_commits_requested_total 0.0

@@ -13,7 +13,7 @@ import java.util.Arrays;
  * <p>The floors keep a score honest where the MAD alone is not: {@code q} is the smallest change between consecutive
  * points, forgotten by a thousandth at each later change, which is the resolution of a rounded log (llm.c prints gradient
  * norms with two decimals and has windows whose MAD is 0); {@code A} is a mean over some 2,048 points of {@code min(|x - median|, 5 scale)}, which
- * keeps strongly autocorrelated noise quiet: with 0.7 AR(0.99) and AR(0.999) give no alarm in 100,000 points, without it
+ * keeps strongly autocorrelated noise quiet: with 0.7 AR(0.99) and AR(0.999) give 0 to 2 alarms in 100,000 points, without it
  * 6, and 1.25 would halve the recall of 10-sigma spikes (DETECTION.md 2.2).
  *
  * <p>Adding costs a binary search and a copy within 1 kB; the scale walks outwards from the median. About 2.1 kB.

@@ -37,11 +37,14 @@ final class CurveTest {
         }
 
         assertThat(curve.snapshot()).hasSizeLessThanOrEqualTo(Curve.CAPACITY);
-        assertThat(curve.snapshot()).filteredOn(b -> b.max() == 40).singleElement().satisfies(b -> {
-            assertThat(b.min()).isEqualTo(2);
-            assertThat(b.mean()).isBetween(2.0, 2.01);
-            assertThat(b.lastStep()).isBetween(123_456L, 123_456L + 8192);
-        });
+        assertThat(curve.snapshot())
+                .filteredOn(b -> b.max() == 40)
+                .singleElement()
+                .satisfies(b -> {
+                    assertThat(b.min()).isEqualTo(2);
+                    assertThat(b.mean()).isBetween(2.0, 2.01);
+                    assertThat(b.lastStep()).isBetween(123_456L, 123_456L + 8192);
+                });
     }
 
     @Test

@@ -135,7 +135,8 @@ final class ProducersTest {
     void without_sessions_a_count_of_each_rank_has_no_duplicates() {
         for (int seq = 0; seq < 1000; seq++) {
             for (int rank = 0; rank < 4; rank++) {
-                assertThat(producers.accept(Events.ofRank(rank, event("", seq)))).isTrue();
+                assertThat(producers.accept(Events.ofRank(rank, event("", seq))))
+                        .isTrue();
             }
         }
 

@@ -14,11 +14,16 @@ final class TailQuantilesTest {
     void normal_noise_leaves_the_thresholds_at_5_and_8() {
         TailQuantiles tail = new TailQuantiles();
         SplittableRandom random = new SplittableRandom(1);
+        double highest5 = 0;
+        double highest8 = 0;
         for (int i = 0; i < POINTS; i++) {
-            assertThat(tail.t5()).isEqualTo(5);
-            assertThat(tail.t8()).isEqualTo(8);
             tail.add(random.nextGaussian());
+            highest5 = Math.max(highest5, tail.t5());
+            highest8 = Math.max(highest8, tail.t8());
         }
+
+        assertThat(highest5).isEqualTo(5);
+        assertThat(highest8).isEqualTo(8);
     }
 
     @Test

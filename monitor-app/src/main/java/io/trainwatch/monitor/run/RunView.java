@@ -17,10 +17,10 @@ public interface RunView {
     /** Counts the events of the run from 1: identifies the one that is being judged. */
     long eventNumber();
 
-    /** Last completed optimizer step, -1 before the first. */
+    /** Last optimizer step that rank 0 completed, -1 before the first. */
     long lastStep();
 
-    /** First step that was seen, -1 before it. */
+    /** First step of the run that was seen: the smallest that a segment began at. -1 before it. */
     long firstStep();
 
     /** Optimizer steps between {@link #firstStep} and {@link #lastStep}, at least 0. */
@@ -28,7 +28,7 @@ public interface RunView {
         return Math.max(0, lastStep() - firstStep());
     }
 
-    /** Number of {@code step_completed} events judged. */
+    /** Number of {@code step_completed} events judged, of all ranks. */
     long stepEvents();
 
     /** Largest step that was ever completed: below it, steps are being redone. */

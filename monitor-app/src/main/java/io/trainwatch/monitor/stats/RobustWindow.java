@@ -11,17 +11,20 @@ import java.util.Arrays;
  * </pre>
  *
  * <p>The floors keep a score honest where the MAD alone is not: {@code q} is the smallest change between consecutive
- * points, slowly forgotten, which is the resolution of a rounded log (llm.c prints gradient norms with two decimals and
- * has windows whose MAD is 0); {@code A} is a mean over some 2,048 points of {@code min(|x - median|, 5 scale)}, which
- * keeps strongly autocorrelated noise quiet: with 0.7 AR(0.99) and AR(0.999) give no alarm in 100,000 points, without it
+ * points, forgotten by a thousandth at each later change, which is the resolution of a rounded log (llm.c prints gradient
+ * norms with two decimals and has windows whose MAD is 0); {@code A} is a mean over some 2,048 points of {@code min(|x - median|, 5 scale)}, which
+ * keeps strongly autocorrelated noise quiet: with 0.7 AR(0.99) and AR(0.999) give 0 to 2 alarms in 100,000 points, without it
  * 6, and 1.25 would halve the recall of 10-sigma spikes (DETECTION.md 2.2).
  *
  * <p>Points are kept as floats: trainers log no more digits, and half the memory is half the cache misses when thousands of
- * runs take turns. Adding costs two binary searches and a copy within 512 bytes. About 1.2 kB.
- * Known weakness: half of the window has to leave before a new level is normal.
+ * runs take turns. Adding costs two binary searches and a copy within 512 bytes. About 1.2 kB. Magnitudes above
+ * {@value #LARGEST} count as that, so that no difference overflows. Known weakness: half of the window has to leave before
+ * a new level is normal.
  */
 public final class RobustWindow implements Persistent {
     public static final int CAPACITY = 128;
+
+    static final double LARGEST = 1e37;
 
     private static final double SLOW_WEIGHT = 1.0 / 2048;
     private static final double RESOLUTION_FORGETTING = 1.001;
@@ -29,9 +32,8 @@ public final class RobustWindow implements Persistent {
     private final double relativeFloor;
     private final float[] ring = new float[CAPACITY];
     private final float[] sorted = new float[CAPACITY];
-    private int size;
-    private int next;
     private long added;
+    private int size;
     private double previous = Double.NaN;
     private double resolution = Double.NaN;
     private double slowDeviation;
@@ -72,20 +74,21 @@ public final class RobustWindow implements Persistent {
         return (x - median) / scale;
     }
 
-    /** Adds a point that is finite as a float. */
+    /** Adds a finite point. */
     public void add(double point) {
-        float x = (float) point;
+        float x = (float) Math.max(-LARGEST, Math.min(point, LARGEST));
         if (size > 0) {
             double deviation = Math.min(Math.abs(x - median), 5 * scale);
             slowDeviation += (deviation - slowDeviation) * Math.max(SLOW_WEIGHT, 1.0 / added);
             double change = Math.abs(x - previous);
-            resolution *= RESOLUTION_FORGETTING;
-            if (change > 0 && !(change >= resolution)) {
-                resolution = change;
+            if (change > 0) {
+                // A stretch without change says nothing of the resolution, so it forgets nothing.
+                double remembered = resolution * RESOLUTION_FORGETTING;
+                resolution = change < remembered || Double.isNaN(remembered) ? change : remembered;
             }
         }
         previous = x;
-        added++;
+        int next = (int) (added % CAPACITY);
         if (size == CAPACITY) {
             replace(ring[next], x);
         } else {
@@ -95,7 +98,7 @@ public final class RobustWindow implements Persistent {
             size++;
         }
         ring[next] = x;
-        next = (next + 1) % CAPACITY;
+        added++;
         measure();
     }
 
@@ -118,7 +121,7 @@ public final class RobustWindow implements Persistent {
 
     private void measure() {
         median = middle();
-        double iqr = (double) sorted[(3 * size) / 4 - (size % 4 == 0 ? 1 : 0)] - sorted[size / 4];
+        double iqr = (double) sorted[size - 1 - size / 4] - sorted[size / 4];
         double widest = Math.max(1.4826 * medianAbsoluteDeviation(), iqr / 1.349);
         widest = Math.max(widest, 0.7 * slowDeviation);
         widest = Math.max(widest, relativeFloor * Math.abs(median));
@@ -173,8 +176,6 @@ public final class RobustWindow implements Persistent {
 
     @Override
     public void write(StateWriter out) {
-        out.writeInt(size);
-        out.writeInt(next);
         out.writeLong(added);
         out.writeDouble(previous);
         out.writeDouble(resolution);
@@ -184,9 +185,11 @@ public final class RobustWindow implements Persistent {
 
     @Override
     public void read(StateReader in) {
-        size = in.readCount(CAPACITY);
-        next = in.readCount(CAPACITY - 1);
         added = in.readLong();
+        if (added < 0) {
+            throw new UnreadableStateException("a window of " + added + " points");
+        }
+        size = (int) Math.min(added, CAPACITY);
         previous = in.readDouble();
         resolution = in.readDouble();
         slowDeviation = in.readDouble();
@@ -195,6 +198,8 @@ public final class RobustWindow implements Persistent {
         Arrays.sort(sorted, 0, size);
         if (size > 0) {
             measure();
+        } else {
+            median = scale = Double.NaN;
         }
     }
 }

@@ -13,7 +13,6 @@ import io.trainwatch.monitor.stats.StateWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -228,17 +227,17 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         return true;
     }
 
-    /** The metric that says how often the model is right, NaN if there is none. */
+    /** The metric that says how often the model is right, the first by name if there are several, NaN if there is none. */
     private static double rate(EvaluationCompleted body) {
-        if (body.getMetrics() != null) {
-            for (Map.Entry<String, Double> metric : body.getMetrics().entrySet()) {
-                String name = metric.getKey().toLowerCase(Locale.ROOT);
-                if (name.contains("acc") || name.equals("f1") || name.contains("auc")) {
-                    return metric.getValue();
-                }
+        String first = null;
+        for (String metric : body.getMetrics().keySet()) {
+            String name = metric.toLowerCase(Locale.ROOT);
+            boolean rate = name.contains("acc") || name.equals("f1") || name.contains("auc");
+            if (rate && (first == null || metric.compareTo(first) < 0)) {
+                first = metric;
             }
         }
-        return Double.NaN;
+        return first == null ? Double.NaN : body.getMetrics().get(first);
     }
 
     private static boolean worseByTwoErrors(Curve curve, EvaluationCompleted body, double rate) {

@@ -208,6 +208,10 @@ public final class Series implements Persistent {
         if (window != null) {
             window.write(out);
             tail.write(out);
+            // Not what the window says: that has the latest point in it already.
+            out.writeInt(baselinePoints);
+            out.writeDouble(median);
+            out.writeDouble(scale);
         }
         if (buckets != null) {
             buckets.write(out);
@@ -225,7 +229,9 @@ public final class Series implements Persistent {
         if (window != null) {
             window.read(in);
             tail.read(in);
-            baselinePoints = window.size();
+            baselinePoints = in.readInt();
+            median = in.readDouble();
+            scale = in.readDouble();
         }
         if (buckets != null) {
             buckets.read(in);

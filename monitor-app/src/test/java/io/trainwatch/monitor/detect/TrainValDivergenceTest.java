@@ -7,6 +7,7 @@ import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.RunStream.Scenario;
 import java.util.Map;
+import java.util.Random;
 import java.util.function.IntToDoubleFunction;
 import org.junit.jupiter.api.Test;
 
@@ -38,13 +39,26 @@ class TrainValDivergenceTest implements DetectorContract {
     @Test
     void the_third_rise_of_the_strips_fires_and_the_onset_is_the_minimum() {
         Judging.Episode overfit = Judging.of(fault()).only(TRAIN_VAL_DIVERGENCE);
-        // Strips of two from the eighth evaluation on: those that end at 10, 8, 6 and 4 are 1.75, 1.55, 1.45 and 1.65,
-        // so the third rise comes with strips of three, or with singles before: 7, 8 and 9 over 6 need k = 1.
         assertThat(overfit.scope()).isEqualTo("val");
-        assertThat(overfit.openedStep()).isEqualTo(1200);
-        assertThat(overfit.onsetStep()).isBetween(600L, 700L);
+        assertThat(overfit.openedStep()).isEqualTo(900);
+        assertThat(overfit.onsetStep()).isEqualTo(600);
         assertThat(overfit.highest()).isEqualTo(Severity.warning);
         assertThat(overfit.message()).matches("val loss rose from 1\\.4\\d* at step \\d+ to 1\\.\\d+ \\([\\d.]+ % worse\\) while the training loss went from 1\\.\\d+ to 1\\.\\d+");
+    }
+
+    @Test
+    void noise_of_two_percent_between_evaluations_is_no_turn() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 200; seed++) {
+            Random random = new Random(seed);
+            Judging judging = Judging.of(run -> {
+                for (int i = 1; i <= 40; i++) {
+                    run.steps(2).evaluation((1.6 + Math.pow(i, -0.35)) * (1 + 0.02 * random.nextGaussian()));
+                }
+            });
+            alarmed += judging.alarms(TRAIN_VAL_DIVERGENCE).size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(3);
     }
 
     @Test
@@ -74,7 +88,7 @@ class TrainValDivergenceTest implements DetectorContract {
         Judging.Episode overfit = Judging.of(run -> withAccuracy(run, i -> i <= 6 ? 0.8 : 0.8 - 0.02 * (i - 6), 10_000L))
                 .only(TRAIN_VAL_DIVERGENCE);
         assertThat(overfit.highest()).isEqualTo(Severity.critical);
-        assertThat(overfit.message()).endsWith("; accuracy fell from 0.8 to 0.68");
+        assertThat(overfit.last().getMessage()).matches(".*; accuracy fell from 0\\.8 to 0\\.\\d+");
     }
 
     @Test

@@ -10,12 +10,12 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * Whatever arrives is an event or one clear refusal. In the ordinary build the inputs under {@code CodecFuzzTestInputs}
- * are run once; with {@code JAZZER_FUZZ=1} new ones are sought, one method at a time.
+ * are run once; with {@code JAZZER_FUZZ=1} and {@code -Djazzer.hooks=true} new ones are sought, one method at a time.
  */
 class CodecFuzzTest {
     private final SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
 
-    @FuzzTest(maxDuration = "3m")
+    @FuzzTest(maxDuration = "2m")
     void bytes_behind_a_good_header_are_an_event_or_corrupt(byte[] body) {
         byte[] record = ByteBuffer.allocate(10 + body.length)
                 .order(ByteOrder.LITTLE_ENDIAN)
@@ -31,7 +31,7 @@ class CodecFuzzTest {
         }
     }
 
-    @FuzzTest(maxDuration = "3m")
+    @FuzzTest(maxDuration = "2m")
     void a_line_is_an_event_or_one_line_that_says_why_not(byte[] line) throws Exception {
         TrainingEvent event;
         try {

@@ -128,7 +128,8 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
         boolean startUp = state.points <= START_POINTS
                 && g > START_NORM
                 && (g > START_RATIO * state.previous
-                        || run.loss().last() - run.loss().initial() > Math.abs(run.loss().initial()));
+                        || run.loss().last() - run.loss().initial()
+                                > Math.abs(run.loss().initial()));
         state.previous = g;
 
         if (excess && Integer.bitCount(state.huge) >= 2) {

@@ -133,7 +133,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (run.redoing()) {
             return;
         }
-        for (Series loss : run.losses()) {
+        List<Series> losses = run.losses();
+        for (int i = 0; i < losses.size(); i++) {
+            Series loss = losses.get(i);
             if (loss.isFresh(run) && Double.isFinite(loss.last())) {
                 String scope = LossGates.scope(run, loss);
                 State state = states.of(scope);
@@ -211,8 +213,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (state.blocks >= REFERENCE_BLOCKS) {
             state.reference = Double.isNaN(state.reference) ? state.ema : Math.min(state.reference, state.ema);
             double noise = 1.4826 * medianAbsoluteDeviation(state) / Math.sqrt(2);
-            double sigma =
-                    Math.max(Math.max(noise, 2 * state.swing), 1e-3 * Math.abs(state.first - state.reference));
+            double sigma = Math.max(Math.max(noise, 2 * state.swing), 1e-3 * Math.abs(state.first - state.reference));
             double above = Math.max(0, Math.min(median - emaBefore, WINSOR * sigma));
             state.swing += (above - state.swing) / SWING_BLOCKS;
             double score = (median - state.reference) / Math.max(sigma, 1e-12);

@@ -119,7 +119,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
 
     @Override
     public void observe(PerScope<State> states, RunView run, TrainingEvent event, Verdicts verdicts) {
-        for (Series loss : run.losses()) {
+        List<Series> losses = run.losses();
+        for (int i = 0; i < losses.size(); i++) {
+            Series loss = losses.get(i);
             if (loss.isFresh(run) && loss.trusted() && Double.isFinite(loss.last())) {
                 String scope = LossGates.scope(run, loss);
                 State state = states.of(scope);
@@ -215,8 +217,8 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         if (floor && !state.zeroSpike) {
             return LossGates.AT_FLOOR;
         }
-        boolean still = Gates.PHASE_CHANGE.equals(state.beganUnder)
-                || (Gates.RESUME.equals(state.beganUnder) && run.redoing());
+        boolean still =
+                Gates.PHASE_CHANGE.equals(state.beganUnder) || (Gates.RESUME.equals(state.beganUnder) && run.redoing());
         return still ? state.beganUnder : run.gates().upwardMove();
     }
 

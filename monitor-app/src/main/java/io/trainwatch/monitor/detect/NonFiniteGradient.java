@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * gradient norm non-finite, step not skipped                             -&gt; critical
- * skipped steps: rate over the last 500 steps &gt; 5 % after step 100,
+ * skipped steps: rate (mean that forgets over 500 points, from point 100 on) &gt; 5 %,
  *                or more than 16 in a row                                 -&gt; warning
  * loss scale at or below 1, or 5 halvings within 50 steps after step 200 -&gt; critical
  * </pre>
@@ -24,8 +24,7 @@ import org.jspecify.annotations.Nullable;
  * halves on overflow, so a healthy run skips about one step in 2,000 after at most 16 halvings. BLOOM-104B fell from 2^20
  * to 2^15 within six iterations when it diverged. A trainer that does not say whether it skipped (Hugging Face logs) but
  * declares fp16 is given the benefit of a lone overflow: a third one within 50 steps of the one before is a warning, in the
- * first 100 points, where the search begins, a seventeenth. The skip rate is a decaying mean that starts at 0, so that the
- * at most 16 halvings of a healthy start are 3 % of it and not 16.
+ * first 100 points, where the search begins, a seventeenth.
  *
  * <p>Sibling: {@link NonFiniteLoss}. Sources: PyTorch GradScaler, DeepSpeed's minimum loss scale, the BigScience
  * chronicles; DETECTION.md D01.
@@ -34,7 +33,9 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
     static final int SKIPS_IN_A_ROW = 16;
     static final double SKIP_RATE = 0.05;
     static final int SKIP_HORIZON = 500;
+    /** The search for the first loss scale skips on purpose. */
     static final int SEARCH_POINTS = 100;
+
     static final int LONE_OVERFLOWS = 2;
     static final int HALVINGS = 5;
     static final int HALVING_STEPS = 50;
@@ -118,7 +119,9 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         boolean finite = norm == null || Double.isFinite(norm);
         long step = run.lastStep();
         lossScale(state, body, step);
-        state.skipRate += ((skipped ? 1.0 : 0.0) - state.skipRate) / SKIP_HORIZON;
+        if (state.points > SEARCH_POINTS) {
+            state.skipRate += ((skipped ? 1 : 0) - state.skipRate) / SKIP_HORIZON;
+        }
         state.skipsInARow = skipped ? state.skipsInARow + 1 : 0;
 
         if (!finite && !skipped) {
@@ -140,15 +143,15 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
                     Severity.critical,
                     verdicts,
                     "loss scale is down to " + Figures.text(state.lossScale) + " and steps are still skipped");
-        } else if (state.skipsInARow > SKIPS_IN_A_ROW || (state.points > SEARCH_POINTS && state.skipRate > SKIP_RATE)) {
+        } else if (state.skipsInARow > SKIPS_IN_A_ROW || state.skipRate > SKIP_RATE) {
             amp(
                     state,
                     run,
                     Severity.warning,
                     verdicts,
                     "optimizer steps are being skipped: "
-                            + Figures.percent(state.skipRate) + " of the last " + SKIP_HORIZON + ", "
-                            + state.skipsInARow + " in a row");
+                            + Figures.percent(state.skipRate) + " of the latest " + SKIP_HORIZON
+                            + ", " + state.skipsInARow + " in a row");
         } else {
             state.onset = -1;
             verdicts.healthy(Verdicts.RUN);

@@ -15,7 +15,6 @@ import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import io.trainwatch.monitor.stats.UnreadableStateException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -282,7 +281,7 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
-    public Collection<Series> losses() {
+    public List<Series> losses() {
         return losses;
     }
 

@@ -1,6 +1,6 @@
 package io.trainwatch.monitor.run;
 
-import java.util.Collection;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a detector may know of a run beside the event that it judges; the event is already in it. */
@@ -52,7 +52,7 @@ public interface RunView {
     Series gradNorm();
 
     /** The training loss, where the run has one, and its components. */
-    Collection<Series> losses();
+    List<Series> losses();
 
     /** A shown or judged series by name; null if the run has none of it. */
     @Nullable

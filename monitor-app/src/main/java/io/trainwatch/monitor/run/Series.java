@@ -75,7 +75,7 @@ public final class Series implements Persistent {
         last = value;
         curve.add(step, value);
         bucketClosed = false;
-        if (window == null || !Double.isFinite(value) || (kind == Kind.LOGARITHMIC && value <= 0)) {
+        if (window == null || !Float.isFinite((float) value) || (kind == Kind.LOGARITHMIC && value <= 0)) {
             score = Double.NaN;
             return;
         }

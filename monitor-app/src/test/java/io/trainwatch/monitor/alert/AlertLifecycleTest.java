@@ -97,7 +97,9 @@ class AlertLifecycleTest {
     void the_32nd_64th_and_128th_unhealthy_verdict_update_it() {
         for (int verdict = 1; verdict <= 200; verdict++) {
             boolean told = !unhealthy(Severity.warning).isEmpty();
-            assertThat(told).as("verdict " + verdict).isEqualTo(List.of(1, 32, 64, 128).contains(verdict));
+            assertThat(told)
+                    .as("verdict " + verdict)
+                    .isEqualTo(List.of(1, 32, 64, 128).contains(verdict));
         }
     }
 
@@ -254,7 +256,10 @@ class AlertLifecycleTest {
     void hostile_names_stay_on_one_line_of_bounded_length() {
         String name = "<b>\r\n\u2028\u0000" + "x".repeat(10_000);
         Verdicts.Explanation explanation = new Verdicts.Explanation("loss of " + name + " is bad", List.of());
-        assertThat(explanation.message()).hasSize(1000).startsWith("loss of <b>    xxx").endsWith("xxx...");
+        assertThat(explanation.message())
+                .hasSize(1000)
+                .startsWith("loss of <b>    xxx")
+                .endsWith("xxx...");
         assertThat(explanation.message()).doesNotContainPattern("[\\p{Cntrl}\u2028\u2029]");
         unhealthy("a\n7", Severity.warning, 7, null);
         unhealthy("a", Severity.warning, 7, null);

@@ -38,7 +38,8 @@ class ExplodingGradientTest implements DetectorContract {
         assertThat(explosion.openedStep()).isEqualTo(302);
         assertThat(explosion.onsetStep()).isEqualTo(301);
         assertThat(explosion.first().getSeverity()).isEqualTo(Severity.warning);
-        assertThat(explosion.message()).matches("gradient norm is 2\\.4, (9|10|11)\\.?\\d* times its median of 0\\.2\\d*");
+        assertThat(explosion.message())
+                .matches("gradient norm is 2\\.4, (9|10|11)\\.?\\d* times its median of 0\\.2\\d*");
         assertThat(explosion.stepOf(Severity.critical)).isEqualTo(304);
         assertThat(explosion.last().getResolvedStep()).isEqualTo(305 + 128);
     }
@@ -89,7 +90,8 @@ class ExplodingGradientTest implements DetectorContract {
                         .steps(400))
                 .only(EXPLODING_GRADIENT);
         assertThat(growth.openedStep()).isBetween(200L, 210L);
-        assertThat(growth.message()).matches("gradient norm grows by 1\\.\\d+ % per point while the loss rises, 0\\.\\d+ now");
+        assertThat(growth.message())
+                .matches("gradient norm grows by 1\\.\\d+ % per point while the loss rises, 0\\.\\d+ now");
         assertThat(growth.highest()).isEqualTo(Severity.warning);
     }
 
@@ -131,8 +133,7 @@ class ExplodingGradientTest implements DetectorContract {
 
     @Test
     void what_stays_below_the_first_steps_is_info() {
-        Judging judging = Judging.of(run -> run.gradNorm(
-                        step -> (step < 20 ? 50 : 0.5) * Math.exp(run.noise(0.15)))
+        Judging judging = Judging.of(run -> run.gradNorm(step -> (step < 20 ? 50 : 0.5) * Math.exp(run.noise(0.15)))
                 .steps(400)
                 .steps(4, (body, step) -> body.setGradNorm(5.0))
                 .steps(50));
@@ -152,9 +153,8 @@ class ExplodingGradientTest implements DetectorContract {
 
     @Test
     void a_non_finite_loss_explains_it() {
-        Judging judging = Judging.of(run -> run.steps(300)
-                .step(Double.NaN)
-                .steps(5, (body, step) -> body.setGradNorm(50.0)));
+        Judging judging =
+                Judging.of(run -> run.steps(300).step(Double.NaN).steps(5, (body, step) -> body.setGradNorm(50.0)));
         assertThat(judging.only(EXPLODING_GRADIENT).first().getSuppressedBy()).isEqualTo("non_finite_loss");
     }
 

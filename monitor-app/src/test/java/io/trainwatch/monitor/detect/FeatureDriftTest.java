@@ -115,8 +115,7 @@ class FeatureDriftTest implements DetectorContract {
                 FeatureSummary feature = feature("f", run, 0, 1);
                 Histogram histogram = new Histogram();
                 histogram.setEdges(List.of(-3.0, -1.0, 0.0, 1.0, 3.0));
-                histogram.setCounts(
-                        i <= 30 ? List.of(16L, 34L, 34L, 16L) : List.of(48L, 2L, 2L, 48L));
+                histogram.setCounts(i <= 30 ? List.of(16L, 34L, 34L, 16L) : List.of(48L, 2L, 2L, 48L));
                 feature.setHistogram(histogram);
                 run.steps(1).features(BATCH, List.of(feature));
             }

@@ -86,9 +86,7 @@ class LabelDriftTest implements DetectorContract {
         assertThat(Judging.of(run -> {
                             SplittableRandom random = new SplittableRandom(3);
                             for (int i = 0; i < 300; i++) {
-                                run.steps(1)
-                                        .labels(Map.of(
-                                                "a" + random.nextInt(5), 50L, "b" + random.nextInt(5), 50L));
+                                run.steps(1).labels(Map.of("a" + random.nextInt(5), 50L, "b" + random.nextInt(5), 50L));
                             }
                         })
                         .episodes())
@@ -131,8 +129,8 @@ class LabelDriftTest implements DetectorContract {
             }
         });
         assertThat(judging.encoded().length).isLessThan(300_000);
-        assertThat(judging.changes()).allSatisfy(alert -> assertThat(alert.getMessage())
-                .doesNotContain("\n"));
+        assertThat(judging.changes())
+                .allSatisfy(alert -> assertThat(alert.getMessage()).doesNotContain("\n"));
     }
 
     @Test

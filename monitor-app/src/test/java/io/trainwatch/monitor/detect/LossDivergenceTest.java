@@ -45,7 +45,9 @@ class LossDivergenceTest implements DetectorContract {
         assertThat(divergence.openedStep()).isBetween(2001L, 2000 + within);
         assertThat(divergence.onsetStep()).isBetween(1800L, divergence.openedStep());
         assertThat(divergence.first().getSeverity()).isEqualTo(Severity.warning);
-        assertThat(divergence.message()).matches("loss rises since step \\d+: 2\\.\\d+ now, 2\\.\\d+ at its best, [\\d.]+ % of its progress lost");
+        assertThat(divergence.message())
+                .matches(
+                        "loss rises since step \\d+: 2\\.\\d+ now, 2\\.\\d+ at its best, [\\d.]+ % of its progress lost");
     }
 
     @Test
@@ -98,7 +100,8 @@ class LossDivergenceTest implements DetectorContract {
     void quantised_logs_are_quiet() {
         assertThat(Judging.of(run -> {
                             var loss = run.healthyLoss();
-                            run.loss(step -> Math.rint(10 * loss.applyAsDouble(step)) / 10).steps(3000);
+                            run.loss(step -> Math.rint(10 * loss.applyAsDouble(step)) / 10)
+                                    .steps(3000);
                         })
                         .alarms(LOSS_DIVERGENCE))
                 .isEmpty();

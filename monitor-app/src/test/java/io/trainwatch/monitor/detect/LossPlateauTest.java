@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.RunStream.Scenario;
 import java.util.function.Consumer;
-import io.trainwatch.monitor.RunStream;
 import org.junit.jupiter.api.Test;
 
 class LossPlateauTest implements DetectorContract {
@@ -41,22 +41,23 @@ class LossPlateauTest implements DetectorContract {
         assertThat(plateau.openedStep()).isBetween(2000 * 17 / 10L, 2000 * 25 / 10L);
         assertThat(plateau.onsetStep()).isEqualTo(1 + (plateau.openedStep() - 1) / 2);
         assertThat(plateau.highest()).isEqualTo(Severity.warning);
-        assertThat(plateau.message()).matches("loss improves by -?[\\d.]+(e-\\d+)? % of its progress per doubling of steps, 1\\.\\d+ now");
+        assertThat(plateau.message())
+                .matches("loss stopped improving at 1\\.\\d+: -?[\\d.e-]+ % of its progress in the last doubling of steps");
     }
 
     @Test
     void it_is_over_when_the_loss_falls_again() {
         Judging judging = Judging.of(run -> {
             fault().accept(run);
-            run.loss(step -> 1.6 - 0.3 * Math.min(1, (step - 8000) / 8000.0) + run.noise(0.02)).steps(10_000);
+            run.loss(step -> 1.6 - 0.3 * Math.min(1, (step - 8000) / 8000.0) + run.noise(0.02))
+                    .steps(10_000);
         });
         assertThat(judging.only(LOSS_PLATEAU).resolved()).isTrue();
     }
 
     @Test
     void a_learning_rate_that_decayed_to_its_end_explains_it() {
-        Judging judging = Judging.of(run -> frozen(
-                run, r -> r.learningRate(step -> step < 2000 ? 1e-3 : 5e-5)));
+        Judging judging = Judging.of(run -> frozen(run, r -> r.learningRate(step -> step < 2000 ? 1e-3 : 5e-5)));
         assertThat(judging.only(LOSS_PLATEAU).highest()).isEqualTo(Severity.info);
         assertThat(judging.only(LOSS_PLATEAU).first().getSuppressedBy()).isEqualTo("learning_rate_decay");
     }
@@ -64,11 +65,13 @@ class LossPlateauTest implements DetectorContract {
     @Test
     void a_learning_rate_of_nothing_in_mid_run_does_not() {
         Judging judging = Judging.of(run -> frozen(
-                run,
-                r -> r.started(body -> body.setMaxSteps(100_000L)).learningRate(step -> step < 2000 ? 1e-3 : 0)));
+                run, r -> r.started(body -> body.setMaxSteps(100_000L)).learningRate(step -> step < 2000 ? 1e-3 : 0)));
+        // A quarter of the 1,999 steps before.
+        assertThat(judging.only(LOSS_PLATEAU).openedStep()).isEqualTo(2499);
+        assertThat(judging.only(LOSS_PLATEAU).onsetStep()).isEqualTo(2000);
         assertThat(judging.only(LOSS_PLATEAU).highest()).isEqualTo(Severity.warning);
         assertThat(judging.only(LOSS_PLATEAU).last().getMessage())
-                .contains("; the learning rate is 0 since step 2000 (peak 0.001)");
+                .matches("loss stopped improving at 1\\.\\d+: the learning rate is 0 since step 2000 \\(peak 0\\.001\\)");
     }
 
     @Test

@@ -38,7 +38,9 @@ class LossSpikeTest implements DetectorContract {
         assertThat(spike.openedStep()).isEqualTo(502);
         assertThat(spike.onsetStep()).isEqualTo(501);
         assertThat(spike.highest()).isEqualTo(Severity.warning);
-        assertThat(spike.message()).matches("loss jumped to 2\\.\\d+ at step 50\\d, \\d\\d(\\.\\d+)? scales above its median of 1\\.8\\d*");
+        assertThat(spike.message())
+                .matches(
+                        "loss jumped to 2\\.\\d+ at step 50\\d, \\d\\d(\\.\\d+)? scales above its median of 1\\.8\\d*");
         assertThat(spike.first().getEvidence().get(0).getStepFrom()).isEqualTo(501);
         assertThat(spike.resolved()).isTrue();
     }
@@ -68,7 +70,8 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_single_outlier_is_missed_on_purpose() {
-        assertThat(Judging.of(run -> run.steps(500).step(2.5).steps(300)).episodes()).isEmpty();
+        assertThat(Judging.of(run -> run.steps(500).step(2.5).steps(300)).episodes())
+                .isEmpty();
     }
 
     @Test
@@ -99,8 +102,8 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_level_that_stays_is_one_episode() {
-        Judging judging = Judging.of(run -> run.loss(step -> (step <= 500 ? 2 : 2.5) + run.noise(0.02))
-                .steps(2000));
+        Judging judging = Judging.of(run ->
+                run.loss(step -> (step <= 500 ? 2 : 2.5) + run.noise(0.02)).steps(2000));
         assertThat(judging.episodes(LOSS_SPIKE)).hasSize(1);
         assertThat(judging.only(LOSS_SPIKE).resolved()).isTrue();
     }
@@ -152,21 +155,24 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void what_is_logged_every_ten_steps_is_judged_by_its_points() {
-        Judging judging = Judging.of(
-                run -> run.loggedEvery(10).steps(500).step(3).step(3).steps(300));
+        Judging judging =
+                Judging.of(run -> run.loggedEvery(10).steps(500).step(3).step(3).steps(300));
         assertThat(judging.only(LOSS_SPIKE).openedStep()).isEqualTo(5010);
     }
 
     @Test
     void a_warm_restart_lowers_it_to_info_and_says_why() {
-        Judging judging = Judging.of(run -> run.learningRate(
-                        step -> 1e-3 * (0.5 + 0.5 * Math.cos(Math.PI * (step % 500) / 500)))
-                .loss(step -> 1.5 + 3 * Math.pow(step + 10.0, -0.35) + run.noise(0.01)
-                        + (step > 500 ? 0.3 * Math.exp(-(step % 500) / 40.0) : 0))
-                .steps(2400));
+        Judging judging =
+                Judging.of(run -> run.learningRate(step -> 1e-3 * (0.5 + 0.5 * Math.cos(Math.PI * (step % 500) / 500)))
+                        .loss(step -> 1.5
+                                + 3 * Math.pow(step + 10.0, -0.35)
+                                + run.noise(0.01)
+                                + (step > 500 ? 0.3 * Math.exp(-(step % 500) / 40.0) : 0))
+                        .steps(2400));
         assertThat(judging.episodes(LOSS_SPIKE)).isNotEmpty();
         assertThat(judging.alarms()).isEmpty();
-        assertThat(judging.episodes(LOSS_SPIKE).get(0).first().getSuppressedBy()).isEqualTo("learning_rate_rise");
+        assertThat(judging.episodes(LOSS_SPIKE).get(0).first().getSuppressedBy())
+                .isEqualTo("learning_rate_rise");
     }
 
     @Test
@@ -208,9 +214,10 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_flutter_of_a_converged_loss_is_info() {
-        Judging judging = Judging.of(run -> run.loss(
-                        step -> 2 * Math.exp(-step / 60.0) + 1e-3 + Math.abs(run.noise(1e-5))
-                                + (step >= 8000 && step < 8005 ? 0.05 : 0))
+        Judging judging = Judging.of(run -> run.loss(step -> 2 * Math.exp(-step / 60.0)
+                        + 1e-3
+                        + Math.abs(run.noise(1e-5))
+                        + (step >= 8000 && step < 8005 ? 0.05 : 0))
                 .steps(8200));
         assertThat(judging.only(LOSS_SPIKE).highest()).isEqualTo(Severity.info);
         assertThat(judging.only(LOSS_SPIKE).first().getSuppressedBy()).isEqualTo("at_floor");

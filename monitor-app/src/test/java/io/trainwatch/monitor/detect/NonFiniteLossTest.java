@@ -76,8 +76,9 @@ class NonFiniteLossTest implements DetectorContract {
                 }))
                 .only(NON_FINITE_LOSS);
         assertThat(episode.message())
-                .isEqualTo("loss is exactly 0 while the gradient norm is NaN (the trainer filters non-finite losses) since"
-                        + " step 101");
+                .isEqualTo(
+                        "loss is exactly 0 while the gradient norm is NaN (the trainer filters non-finite losses) since"
+                                + " step 101");
     }
 
     @Test

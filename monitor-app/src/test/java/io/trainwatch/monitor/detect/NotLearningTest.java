@@ -42,12 +42,12 @@ class NotLearningTest implements DetectorContract {
     }
 
     @Test
-    void a_short_run_is_judged_after_a_tenth_of_it() {
+    void a_short_run_is_judged_after_a_quarter_of_it() {
         Judging judging = Judging.of(run -> {
             run.started(body -> body.setMaxSteps(800L));
             run.loss(step -> 2.3 + run.noise(0.05)).steps(300);
         });
-        assertThat(judging.only(NOT_LEARNING).openedStep()).isEqualTo(80);
+        assertThat(judging.only(NOT_LEARNING).openedStep()).isEqualTo(200);
     }
 
     @Test
@@ -78,9 +78,9 @@ class NotLearningTest implements DetectorContract {
 
     @Test
     void an_s_curve_that_falls_later_resolves_it_at_the_next_doubling() {
-        Judging judging = Judging.of(run -> run.loss(
-                        step -> 2.3 - 1 / (1 + Math.exp(-(step - 800) / 40.0)) + run.noise(0.02))
-                .steps(1300));
+        Judging judging =
+                Judging.of(run -> run.loss(step -> 2.3 - 1 / (1 + Math.exp(-(step - 800) / 40.0)) + run.noise(0.02))
+                        .steps(1300));
         Judging.Episode flat = judging.only(NOT_LEARNING);
         assertThat(flat.openedStep()).isEqualTo(500);
         assertThat(flat.last().getResolvedStep()).isEqualTo(1000 + 127);
@@ -95,8 +95,8 @@ class NotLearningTest implements DetectorContract {
                         })
                         .episodes())
                 .isEmpty();
-        assertThat(Judging.of(run -> run.loss(step -> unit * (2.3 + run.noise(0.05)))
-                                .steps(600))
+        assertThat(Judging.of(run ->
+                                run.loss(step -> unit * (2.3 + run.noise(0.05))).steps(600))
                         .only(NOT_LEARNING)
                         .openedStep())
                 .isEqualTo(500);
@@ -122,8 +122,10 @@ class NotLearningTest implements DetectorContract {
 
     @Test
     void steps_that_are_redone_do_not_count() {
-        Judging judging = Judging.of(
-                run -> run.loss(step -> 2.3 + run.noise(0.05)).steps(400).restartAt(100).steps(399));
+        Judging judging = Judging.of(run -> run.loss(step -> 2.3 + run.noise(0.05))
+                .steps(400)
+                .restartAt(100)
+                .steps(399));
         assertThat(judging.episodes(NOT_LEARNING)).isEmpty();
     }
 

@@ -40,8 +40,9 @@ class StalledRunTest implements DetectorContract {
         // The heartbeat came one second after the last step, the deadline is the shortest.
         assertThat(lost.first().getOpenedAtMs() - lost.last().getOpenedAtMs()).isZero();
         assertThat(lost.message())
-                .isEqualTo("lost: no progress for 60 s and no heartbeat for 59 s after step 100: the process, its host or"
-                        + " the network is gone (expected within 60 s)");
+                .isEqualTo(
+                        "lost: no progress for 60 s and no heartbeat for 59 s after step 100: the process, its host or"
+                                + " the network is gone (expected within 60 s)");
         assertThat(lost.resolved()).isTrue();
         assertThat(lost.last().getResolvedStep()).isEqualTo(101);
     }
@@ -64,16 +65,15 @@ class StalledRunTest implements DetectorContract {
 
     @Test
     void without_heartbeats_it_cannot_be_told_and_is_a_warning() {
-        Judging.Episode silent =
-                Judging.of(run -> run.steps(100).silence(100)).only(STALLED_RUN);
+        Judging.Episode silent = Judging.of(run -> run.steps(100).silence(100)).only(STALLED_RUN);
         assertThat(silent.highest()).isEqualTo(Severity.warning);
         assertThat(silent.message()).startsWith("silent: no event for 60 s after step 100, and no run_finished");
     }
 
     @Test
     void the_deadline_is_five_times_the_longest_gap_slowly_forgotten() {
-        Judging judging = Judging.of(
-                run -> run.steps(5).silence(39).steps(5).silence(190).steps(5));
+        Judging judging =
+                Judging.of(run -> run.steps(5).silence(39).steps(5).silence(190).steps(5));
         assertThat(judging.episodes(STALLED_RUN)).isEmpty();
         assertThat(Judging.of(run -> run.steps(5).silence(39).steps(5).silence(201))
                         .episodes(STALLED_RUN))

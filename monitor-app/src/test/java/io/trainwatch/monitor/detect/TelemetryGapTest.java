@@ -35,8 +35,9 @@ class TelemetryGapTest implements DetectorContract {
         assertThat(gap.openedStep()).isEqualTo(225);
         assertThat(gap.first().getSeverity()).isEqualTo(Severity.info);
         assertThat(gap.message())
-                .isEqualTo("1 events missing of the last 1001, 1 in all; the trainer reports no drops, so they were lost on"
-                        + " the way");
+                .isEqualTo(
+                        "1 events missing of the last 1001, 1 in all; the trainer reports no drops, so they were lost on"
+                                + " the way");
         assertThat(gap.stepOf(Severity.warning)).isEqualTo(225 + 10);
         assertThat(gap.resolved()).isTrue();
     }

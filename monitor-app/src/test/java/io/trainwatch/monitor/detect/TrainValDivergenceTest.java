@@ -43,7 +43,9 @@ class TrainValDivergenceTest implements DetectorContract {
         assertThat(overfit.openedStep()).isEqualTo(900);
         assertThat(overfit.onsetStep()).isEqualTo(600);
         assertThat(overfit.highest()).isEqualTo(Severity.warning);
-        assertThat(overfit.message()).matches("val loss rose from 1\\.4\\d* at step \\d+ to 1\\.\\d+ \\([\\d.]+ % worse\\) while the training loss went from 1\\.\\d+ to 1\\.\\d+");
+        assertThat(overfit.message())
+                .matches(
+                        "val loss rose from 1\\.4\\d* at step \\d+ to 1\\.\\d+ \\([\\d.]+ % worse\\) while the training loss went from 1\\.\\d+ to 1\\.\\d+");
     }
 
     @Test
@@ -85,7 +87,8 @@ class TrainValDivergenceTest implements DetectorContract {
 
     @Test
     void an_accuracy_that_falls_by_two_standard_errors_makes_it_critical() {
-        Judging.Episode overfit = Judging.of(run -> withAccuracy(run, i -> i <= 6 ? 0.8 : 0.8 - 0.02 * (i - 6), 10_000L))
+        Judging.Episode overfit = Judging.of(run ->
+                        withAccuracy(run, i -> i <= 6 ? 0.8 : 0.8 - 0.02 * (i - 6), 10_000L))
                 .only(TRAIN_VAL_DIVERGENCE);
         assertThat(overfit.highest()).isEqualTo(Severity.critical);
         assertThat(overfit.last().getMessage()).matches(".*; accuracy fell from 0\\.8 to 0\\.\\d+");

@@ -121,7 +121,8 @@ class JudgedRunCodecTest {
     }
 
     private void goesOn(JudgedRun run) {
-        for (Moment moment : Judging.moments("run", stream -> stream.restartAt(50).steps(40).evaluation(1))) {
+        for (Moment moment :
+                Judging.moments("run", stream -> stream.restartAt(50).steps(40).evaluation(1))) {
             judge.judge(run, moment.event(), moment.atMs());
         }
         judge.tick(run, Long.MAX_VALUE / 2);

@@ -89,7 +89,8 @@ class RunJudgeTest {
         JudgedRun run = judge.newRun("run");
         SplittableRandom random = new SplittableRandom(7);
         StepCompleted body = new StepCompleted();
-        TrainingEvent event = Judging.moments("run", stream -> stream.steps(1)).get(0).event();
+        TrainingEvent event =
+                Judging.moments("run", stream -> stream.steps(1)).get(0).event();
         event.setBody(body);
         int after10k = 0;
         for (long step = 1; step <= 1_000_000; step++) {
@@ -151,7 +152,7 @@ class RunJudgeTest {
         assertThat(status.getNotChecked())
                 .extracting(NotChecked::getDetector)
                 .containsExactlyInAnyOrder(
-                        "loss_plateau", "train_val_divergence", "feature_drift", "label_drift", "stalled_run");
+                        "not_learning", "loss_plateau", "train_val_divergence", "feature_drift", "label_drift", "stalled_run");
     }
 
     @Test
@@ -166,14 +167,17 @@ class RunJudgeTest {
     @Test
     void the_condition_follows_silence_and_end() {
         RunJudge judge = new RunJudge();
-        assertThat(judge.status(Judging.of(run -> run.steps(5).silence(70)).run()).getCondition())
+        assertThat(judge.status(Judging.of(run -> run.steps(5).silence(70)).run())
+                        .getCondition())
                 .isEqualTo(RunCondition.silent);
         assertThat(judge.status(Judging.of(run -> run.steps(5).finished(FinishStatus.killed))
                                 .run())
                         .getCondition())
                 .isEqualTo(RunCondition.killed);
-        assertThat(judge.status(Judging.of(
-                                        run -> run.steps(5).finished(FinishStatus.killed).restartAt(2).steps(1))
+        assertThat(judge.status(Judging.of(run -> run.steps(5)
+                                        .finished(FinishStatus.killed)
+                                        .restartAt(2)
+                                        .steps(1))
                                 .run())
                         .getCondition())
                 .isEqualTo(RunCondition.running);
@@ -183,7 +187,8 @@ class RunJudgeTest {
     void the_end_of_the_run_ends_its_episodes() {
         Judging judging = Judging.of(EVENTFUL);
         assertThat(judging.episodes()).allMatch(Judging.Episode::resolved);
-        assertThat(judging.only("non_finite_loss").last().getMessage()).endsWith("; still so when the run ended (failed)");
+        assertThat(judging.only("non_finite_loss").last().getMessage())
+                .endsWith("; still so when the run ended (failed)");
     }
 
     @Test
@@ -198,11 +203,13 @@ class RunJudgeTest {
 
     @Test
     void a_detector_that_throws_is_reset_and_counted_and_the_others_go_on() {
-        RunJudge judge = new RunJudge(List.of(new Fragile(), DetectorCatalogue.defaults().get(0)));
+        RunJudge judge =
+                new RunJudge(List.of(new Fragile(), DetectorCatalogue.defaults().get(0)));
         JudgedRun run = judge.newRun("run");
         List<Moment> moments = Judging.moments("run", stream -> stream.steps(7).step(Double.NaN));
         long alerts = moments.stream()
-                .mapToLong(moment -> judge.judge(run, moment.event(), moment.atMs()).size())
+                .mapToLong(moment ->
+                        judge.judge(run, moment.event(), moment.atMs()).size())
                 .sum();
         // Throws at the third event that it sees since it was new: at 3 and at 6.
         assertThat(run.detectorFailures()).isEqualTo(2);

@@ -16,7 +16,9 @@ import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -60,6 +62,7 @@ final class HuggingFaceTrainerState implements LogFormat {
     static final int MAX_NUMBERS = 10_000;
 
     private static final String HISTORY = "log_history";
+    private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
     private static final String EVAL = "eval_";
     private static final Set<String> NUMBERS = Set.of("step", "epoch", "loss", "grad_norm", "learning_rate");
     private static final double LARGEST_EXACT = 0x1p53;
@@ -73,6 +76,7 @@ final class HuggingFaceTrainerState implements LogFormat {
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER)
             .disable(StreamReadFeature.AUTO_CLOSE_SOURCE)
+            .disable(JsonFactory.Feature.CHARSET_DETECTION)
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .streamReadConstraints(StreamReadConstraints.builder()
@@ -148,15 +152,25 @@ final class HuggingFaceTrainerState implements LogFormat {
             this.input = input;
             runId = runId(input);
             damage = readSettings();
-            parser = JSON.createParser(input.again());
+            parser = JSON.createParser(content(input));
             inHistory = moveToHistory();
+        }
+
+        /** Without the byte order mark that some editors leave. */
+        private static InputStream content(LogInput input) throws IOException {
+            InputStream in = input.again();
+            in.mark(BYTE_ORDER_MARK.length);
+            if (!Arrays.equals(in.readNBytes(BYTE_ORDER_MARK.length), BYTE_ORDER_MARK)) {
+                in.reset();
+            }
+            return in;
         }
 
         /** The settings stand behind the history, so all of it is read once for them, and for what is broken. */
         private LogEntry.@Nullable Problem readSettings() throws IOException {
             settings.setFramework("huggingface");
             boolean history = false;
-            try (JsonParser all = JSON.createParser(input.again())) {
+            try (JsonParser all = JSON.createParser(content(input))) {
                 if (all.nextToken() != JsonToken.START_OBJECT) {
                     return problem(all.currentTokenLocation(), "the file is no JSON object, but must be one");
                 }

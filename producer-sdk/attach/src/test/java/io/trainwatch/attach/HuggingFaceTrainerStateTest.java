@@ -236,6 +236,11 @@ class HuggingFaceTrainerStateTest {
     }
 
     @Test
+    void a_byte_order_mark_is_no_problem() throws Exception {
+        assertThat(events("\ufeff" + STATE)).isEqualTo(events(STATE));
+    }
+
+    @Test
     void settings_that_make_no_sense_are_left_out() throws Exception {
         assertThat(EventJson.write(
                         ((Event) read(history("") + ",\"max_steps\":-1,\"eval_steps\":0.1,\"logging_steps\":NaN}")

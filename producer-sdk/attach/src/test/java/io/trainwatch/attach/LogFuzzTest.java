@@ -9,15 +9,15 @@ import java.io.ByteArrayInputStream;
 /**
  * Whatever stands in a file, its reader comes to an end, and all that it gives is an event that can be sent or a problem
  * on one line. In the ordinary build the inputs under {@code LogFuzzTestInputs} are run once; with {@code JAZZER_FUZZ=1}
- * new ones are sought, one method at a time.
+ * and {@code -Djazzer.hooks=true} new ones are sought, one method at a time.
  */
 class LogFuzzTest {
-    @FuzzTest(maxDuration = "3m")
+    @FuzzTest(maxDuration = "2m")
     void any_trainer_state_is_read_to_its_end(byte[] log) throws Exception {
         read("hf-trainer-state", log);
     }
 
-    @FuzzTest(maxDuration = "3m")
+    @FuzzTest(maxDuration = "2m")
     void any_event_lines_are_read_to_their_end(byte[] log) throws Exception {
         read("events", log);
     }

@@ -42,7 +42,8 @@ class LossPlateauTest implements DetectorContract {
         assertThat(plateau.onsetStep()).isEqualTo(1 + (plateau.openedStep() - 1) / 2);
         assertThat(plateau.highest()).isEqualTo(Severity.warning);
         assertThat(plateau.message())
-                .matches("loss stopped improving at 1\\.\\d+: -?[\\d.e-]+ % of its progress in the last doubling of steps");
+                .matches(
+                        "loss stopped improving at 1\\.\\d+: -?[\\d.e-]+ % of its progress in the last doubling of steps");
     }
 
     @Test
@@ -71,7 +72,8 @@ class LossPlateauTest implements DetectorContract {
         assertThat(judging.only(LOSS_PLATEAU).onsetStep()).isEqualTo(2000);
         assertThat(judging.only(LOSS_PLATEAU).highest()).isEqualTo(Severity.warning);
         assertThat(judging.only(LOSS_PLATEAU).last().getMessage())
-                .matches("loss stopped improving at 1\\.\\d+: the learning rate is 0 since step 2000 \\(peak 0\\.001\\)");
+                .matches(
+                        "loss stopped improving at 1\\.\\d+: the learning rate is 0 since step 2000 \\(peak 0\\.001\\)");
     }
 
     @Test

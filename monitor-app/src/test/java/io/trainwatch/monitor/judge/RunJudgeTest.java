@@ -152,7 +152,12 @@ class RunJudgeTest {
         assertThat(status.getNotChecked())
                 .extracting(NotChecked::getDetector)
                 .containsExactlyInAnyOrder(
-                        "not_learning", "loss_plateau", "train_val_divergence", "feature_drift", "label_drift", "stalled_run");
+                        "not_learning",
+                        "loss_plateau",
+                        "train_val_divergence",
+                        "feature_drift",
+                        "label_drift",
+                        "stalled_run");
     }
 
     @Test

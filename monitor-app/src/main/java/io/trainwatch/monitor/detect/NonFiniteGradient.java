@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A skipped step is how mixed precision works: PyTorch's GradScaler starts at 2^16, doubles every 2,000 good steps and
  * halves on overflow, so a healthy run skips about one step in 2,000 after at most 16 halvings. BLOOM-104B fell from 2^20
  * to 2^15 within six iterations when it diverged. A trainer that does not say whether it skipped (Hugging Face logs) but
- * declares fp16 is given the benefit of a lone overflow: three within 50 points are a warning.
+ * declares fp16 is given the benefit of a lone overflow: a third one within 50 steps of the one before is a warning, in the
+ * first 100 points, where the search begins, a seventeenth.
  *
  * <p>Sibling: {@link NonFiniteLoss}. Sources: PyTorch GradScaler, DeepSpeed's minimum loss scale, the BigScience
  * chronicles; DETECTION.md D01.
@@ -35,6 +36,7 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
     /** The search for the first loss scale skips on purpose. */
     static final int SEARCH_POINTS = 100;
 
+    static final int LONE_OVERFLOWS = 2;
     static final int HALVINGS = 5;
     static final int HALVING_STEPS = 50;
 
@@ -161,6 +163,9 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         if (scale == null) {
             return;
         }
+        if (state.halvingCount > 0 && step < state.halvings[(int) ((state.halvingCount - 1) % HALVINGS)]) {
+            state.halvingCount = 0;
+        }
         if (scale < state.lossScale) {
             state.halvings[(int) (state.halvingCount++ % HALVINGS)] = step;
         }
@@ -173,7 +178,8 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         if (run.facts().fp16() && body.getOptimizerStepSkipped() == null) {
             state.loneCount = state.lone >= 0 && step - state.lone <= HALVING_STEPS ? state.loneCount + 1 : 1;
             state.lone = step;
-            severity = state.loneCount >= 3 ? Severity.warning : Severity.info;
+            int usual = state.points <= SEARCH_POINTS ? SKIPS_IN_A_ROW : LONE_OVERFLOWS;
+            severity = state.loneCount > usual ? Severity.warning : Severity.info;
         }
         if (state.onset < 0) {
             state.onset = step;

@@ -212,6 +212,7 @@ public final class Series implements Persistent {
         if (window != null) {
             window.write(out);
             tail.write(out);
+            // Not what the window says: that has the latest point in it already.
             out.writeInt(baselinePoints);
             out.writeDouble(median);
             out.writeDouble(scale);

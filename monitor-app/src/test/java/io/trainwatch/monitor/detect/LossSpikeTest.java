@@ -76,8 +76,11 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_lone_point_beyond_forty_scales_and_a_quarter_of_the_loss_fires_at_once() {
-        Judging.Episode spike =
-                Judging.of(run -> run.loss(step -> 2 + run.noise(0.02)).steps(500).step(3.2).steps(300)).only(LOSS_SPIKE);
+        Judging.Episode spike = Judging.of(run -> run.loss(step -> 2 + run.noise(0.02))
+                        .steps(500)
+                        .step(3.2)
+                        .steps(300))
+                .only(LOSS_SPIKE);
         assertThat(spike.openedStep()).isEqualTo(501);
         assertThat(spike.onsetStep()).isEqualTo(501);
     }

@@ -90,7 +90,7 @@ class LossDivergenceTest implements DetectorContract {
 
     @Test
     void a_loss_that_crosses_zero_is_quiet() {
-        assertThat(Judging.of(run -> run.loss(step -> 3 - 1.2 * Math.log(step) + run.noise(0.05))
+        assertThat(Judging.of(run -> run.loss(step -> 3 - 1.2 * Math.log((double) step) + run.noise(0.05))
                                 .steps(3000))
                         .episodes())
                 .isEmpty();

@@ -90,6 +90,17 @@ class FeatureDriftTest implements DetectorContract {
     }
 
     @Test
+    void batches_that_differ_more_than_samples_do_are_quiet() {
+        assertThat(Judging.of(run -> {
+                            for (int i = 0; i < 300; i++) {
+                                batches(run, 1, run.noise(0.8), 1);
+                            }
+                        })
+                        .episodes())
+                .isEmpty();
+    }
+
+    @Test
     void it_is_over_after_three_windows_back_at_the_reference() {
         Judging judging = Judging.of(run -> {
             fault().accept(run);

@@ -76,8 +76,11 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_lone_point_beyond_forty_scales_and_a_quarter_of_the_loss_fires_at_once() {
-        Judging.Episode spike =
-                Judging.of(run -> run.steps(500).step(5).steps(300)).only(LOSS_SPIKE);
+        Judging.Episode spike = Judging.of(run -> run.loss(step -> 2 + run.noise(0.02))
+                        .steps(500)
+                        .step(3.2)
+                        .steps(300))
+                .only(LOSS_SPIKE);
         assertThat(spike.openedStep()).isEqualTo(501);
         assertThat(spike.onsetStep()).isEqualTo(501);
     }
@@ -147,7 +150,7 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void a_loss_that_crosses_zero_is_quiet() {
-        assertThat(Judging.of(run -> run.loss(step -> 3 - 1.2 * Math.log(step) + run.noise(0.05))
+        assertThat(Judging.of(run -> run.loss(step -> 3 - 1.2 * Math.log((double) step) + run.noise(0.05))
                                 .steps(2000))
                         .episodes())
                 .isEmpty();

@@ -104,7 +104,7 @@ class NotLearningTest implements DetectorContract {
 
     @Test
     void a_negative_loss_that_falls_has_learned() {
-        assertThat(Judging.of(run -> run.loss(step -> -1 - 0.5 * Math.log(step) + run.noise(0.05))
+        assertThat(Judging.of(run -> run.loss(step -> -1 - 0.5 * Math.log((double) step) + run.noise(0.05))
                                 .steps(1100))
                         .episodes())
                 .isEmpty();

@@ -39,7 +39,7 @@ public final class AlertLatency {
         Path dir = Files.createTempDirectory("latency");
         Process broker = Bench.java(Bench.BrokerMain.class, dir.resolve("kafka").toString());
         try {
-            String servers = Bench.firstLine(broker);
+            String servers = Bench.answerOf(broker);
             MonitorSettings settings =
                     MonitorSettings.forBroker(servers, dir.resolve("state")).withPartitions(PARTITIONS);
             Map<String, Long> sent = new ConcurrentHashMap<>();
@@ -54,7 +54,7 @@ public final class AlertLatency {
                 reader.start();
                 send(servers, monitor.topics().events(), seconds + WARM_UP_SECONDS, alertsPerSecond, sent);
                 Thread.sleep(2_000);
-                report(settings, alertsPerSecond, sent, took);
+                report(settings, alertsPerSecond, monitor.counters().commitsRequested(), sent, took);
             }
         } finally {
             broker.getOutputStream().close();
@@ -64,7 +64,7 @@ public final class AlertLatency {
     }
 
     private static void report(
-            MonitorSettings settings, int alertsPerSecond, Map<String, Long> sent, Map<String, Long> took)
+            MonitorSettings settings, int alertsPerSecond, long commits, Map<String, Long> sent, Map<String, Long> took)
             throws Exception {
         long[] micros = took.entrySet().stream()
                 .filter(sample -> !sample.getKey().startsWith("warm"))
@@ -75,12 +75,13 @@ public final class AlertLatency {
                 + settings.commitInterval().toMillis() + " ms, " + BACKGROUND_PER_SECOND + " events/s, "
                 + alertsPerSecond
                 + " alerts/s");
-        System.out.println("| alerts | missing | p50 ms | p90 ms | p99 ms | max ms |");
-        System.out.println("|-------:|--------:|-------:|-------:|-------:|-------:|");
+        System.out.println("| alerts | missing | commits asked for | p50 ms | p90 ms | p99 ms | max ms |");
+        System.out.println("|-------:|--------:|------------------:|-------:|-------:|-------:|-------:|");
         System.out.printf(
-                "| %6d | %7d | %6.1f | %6.1f | %6.1f | %6.1f |%n",
+                "| %6d | %7d | %17d | %6.1f | %6.1f | %6.1f | %6.1f |%n",
                 micros.length,
                 sent.size() - took.size(),
+                commits,
                 at(micros, 0.50),
                 at(micros, 0.90),
                 at(micros, 0.99),

@@ -19,6 +19,8 @@ import java.util.stream.Stream;
 
 /** What the benchmarks of the topology share: processes of their own, a broker in one of them, events, the machine. */
 final class Bench {
+    private static final String ANSWER = "answer: ";
+
     private Bench() {}
 
     /** A JVM with the flags of this one's children, all of them the same. */
@@ -35,14 +37,21 @@ final class Bench {
                 .start();
     }
 
-    static String firstLine(Process process) throws IOException {
+    /** Tells the parent: other lines, e.g. of a flight recorder, are not for it. */
+    static void answer(String answer) {
+        System.out.println(ANSWER + answer);
+        System.out.flush();
+    }
+
+    static String answerOf(Process process) throws IOException {
         BufferedReader lines =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-        String line = lines.readLine();
-        if (line == null) {
-            throw new IllegalStateException("A process of the benchmark ended without a result.");
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            if (line.startsWith(ANSWER)) {
+                return line.substring(ANSWER.length());
+            }
         }
-        return line;
+        throw new IllegalStateException("A process of the benchmark ended without a result.");
     }
 
     /** The broker's process: prints where it listens and ends with its standard input. */
@@ -52,7 +61,7 @@ final class Bench {
         public static void main(String[] args) throws Exception {
             try (EmbeddedKafka kafka =
                     EmbeddedKafka.start(Path.of(args[0]), 0, Map.of("log.segment.bytes", "268435456"))) {
-                System.out.println(kafka.bootstrapServers());
+                answer(kafka.bootstrapServers());
                 while (System.in.read() >= 0) {
                     // The end of the stream is the end of the parent.
                 }

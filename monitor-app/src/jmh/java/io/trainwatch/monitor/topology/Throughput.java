@@ -64,7 +64,7 @@ public final class Throughput {
             Process broker =
                     Bench.java(Bench.BrokerMain.class, dir.resolve("kafka").toString());
             try {
-                String servers = Bench.firstLine(broker);
+                String servers = Bench.answerOf(broker);
                 preload(servers, runs, events);
                 List<Result> passed = new ArrayList<>();
                 List<Result> judged = new ArrayList<>();
@@ -106,7 +106,7 @@ public final class Throughput {
         Process process =
                 Bench.java(Child.class, what, servers, state.toString(), Integer.toString(events), commit, guarantee);
         try {
-            try (Scanner fields = new Scanner(Bench.firstLine(process)).useLocale(Locale.ROOT)) {
+            try (Scanner fields = new Scanner(Bench.answerOf(process)).useLocale(Locale.ROOT)) {
                 return new Result(fields.nextDouble(), fields.nextDouble(), fields.nextDouble());
             }
         } finally {
@@ -179,9 +179,7 @@ public final class Throughput {
                 awaitEvents(done, events);
                 double seconds = (System.nanoTime() - start) / 1e9;
                 double cpuPerEvent = (cpuNanos() - cpu) / (double) (events - from);
-                System.out.println(
-                        (events - from) / seconds + " " + cpuPerEvent + " " + counters.stateBytesWritten() / 1e6);
-                System.out.flush();
+                Bench.answer((events - from) / seconds + " " + cpuPerEvent + " " + counters.stateBytesWritten() / 1e6);
                 streams.close(Duration.ofSeconds(20));
             }
         }

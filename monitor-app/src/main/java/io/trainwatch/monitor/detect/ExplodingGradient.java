@@ -180,7 +180,7 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
                 () -> new Verdicts.Explanation(
                         message,
                         List.of(Figures.evidence(
-                                "grad_norm", from, run.lastStep(), norm.last(), norm.median(), score, "ratio"))));
+                                "grad_norm", from, run.lastStep(), norm.last(), norm.median(), score, null))));
     }
 
     /**

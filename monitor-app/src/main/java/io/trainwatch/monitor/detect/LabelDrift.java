@@ -253,7 +253,8 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
                 scope + " labels left their reference since step " + onset + "; most of all class " + moved + ": "
                         + Figures.percent(shareBefore) + " -> " + Figures.percent(shareNow) + " (PSI "
                         + Figures.text(psi) + ")",
-                List.of(Figures.evidence("labels/" + moved, onset, step, shareNow, shareBefore, psi, "share, PSI")));
+                List.of(Figures.evidence(
+                        "labels/" + moved, onset, step, shareNow, shareBefore, psi, "share of labels")));
     }
 
     @Override

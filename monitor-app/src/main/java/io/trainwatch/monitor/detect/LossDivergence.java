@@ -187,8 +187,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                         + Figures.percent((now - baseline) / Math.abs(state.first - baseline))
                         + " of its progress lost";
         return new Verdicts.Explanation(
-                message,
-                List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, "CUSUM")));
+                message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
     }
 
     private static void closeBlock(State state, RunView run) {

@@ -178,7 +178,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
                             state.peak,
                             state.medianBefore,
                             (state.peak - state.medianBefore) / state.scaleBefore,
-                            "scales")));
+                            null)));
         });
     }
 

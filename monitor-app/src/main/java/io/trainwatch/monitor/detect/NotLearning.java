@@ -173,7 +173,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 "after " + steps + " steps the loss " + moved + ": " + Figures.text(state.was) + " at the start, "
                         + Figures.text(state.is) + " now" + chance,
                 List.of(Figures.evidence(
-                        "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, "standard errors")));
+                        "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, null)));
     }
 
     private static double median(double[] values) {

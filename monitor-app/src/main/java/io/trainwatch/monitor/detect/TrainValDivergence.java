@@ -269,7 +269,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
                         ? "; accuracy fell from " + Figures.text(curve.bestRate) + " to " + Figures.text(rate)
                         : "; accuracy holds at " + Figures.text(rate) + ": over-confidence";
         List<Evidence> evidence = new ArrayList<>();
-        evidence.add(Figures.evidence(scope + "/loss", curve.bestStep, step, now, curve.best, gl, "share above best"));
+        evidence.add(Figures.evidence(scope + "/loss", curve.bestStep, step, now, curve.best, gl, null));
         evidence.add(Figures.evidence("loss", curve.bestStep, step, train, trainThen, Double.NaN, null));
         return new Verdicts.Explanation(
                 scope + " loss rose from " + Figures.text(curve.best) + " at step " + curve.bestStep + " to "

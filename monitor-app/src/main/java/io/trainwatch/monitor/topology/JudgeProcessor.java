@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
  * The heart: judges each event of the runs of one partition and each second of their silence.
  *
  * <p>An alert is forwarded as it is raised and asks for a commit at once, since readers see only what is committed. In a
- * storm of alerts commits are spaced out, so that writing states takes at most a fifth of the time.
+ * storm of alerts commits are spaced out ({@link CommitPacer}).
  *
  * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
  * most every 10 s. A snapshot goes to the board at most once a second per run, and at most {@value #SNAPSHOTS_PER_TICK}
@@ -42,17 +42,13 @@ import org.slf4j.LoggerFactory;
  */
 final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], Outcome> {
     static final Duration TICK = Duration.ofSeconds(1);
-    static final int SNAPSHOTS_PER_TICK = 500;
+    static final int SNAPSHOTS_PER_TICK = 200;
 
     private static final int STATUSES_PER_TICK = 1_000;
     private static final int SWEPT_PER_TICK = 200;
     private static final long STATUS_INTERVAL_MS = 10_000;
     /** An ended run leaves the heap this long after its last event: late events of other ranks come within it. */
     private static final long ENDED_LINGER_MS = 10_000;
-
-    private static final long LEAST_COMMIT_GAP_MS = 20;
-    /** Gap between commits asked for, as a multiple of what writing the states took. */
-    private static final int COMMIT_GAP_FACTOR = 4;
 
     private static final int MAX_DETAIL_CHARS = 500;
     private static final int JUDGE_SAMPLE_MASK = 63;
@@ -61,6 +57,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private final RunJudge judge;
     private final RunBoard board;
     private final Lag lag;
+    private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
     private final MonitorSettings settings;
 
@@ -76,13 +73,19 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private long assignedAtMs;
     private long events;
     private String sweptTo = "";
-    private long commitAskedAtMs;
     private @Nullable Cancellable commitLater;
 
-    JudgeProcessor(RunJudge judge, RunBoard board, Lag lag, MonitorCounters counters, MonitorSettings settings) {
+    JudgeProcessor(
+            RunJudge judge,
+            RunBoard board,
+            Lag lag,
+            ThreadLocal<CommitPacer> pacers,
+            MonitorCounters counters,
+            MonitorSettings settings) {
         this.judge = judge;
         this.board = board;
         this.lag = lag;
+        this.pacers = pacers;
         this.counters = counters;
         this.settings = settings;
     }
@@ -347,23 +350,22 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         if (commitLater != null) {
             return;
         }
-        long gap = Math.max(LEAST_COMMIT_GAP_MS, COMMIT_GAP_FACTOR * store().lastFlushNanos() / 1_000_000);
-        long wait = commitAskedAtMs + gap - now();
+        long wait = pacers.get().waitNanos(System.nanoTime());
         if (wait <= 0) {
             commit();
         } else {
-            commitLater = context().schedule(Duration.ofMillis(wait), PunctuationType.WALL_CLOCK_TIME, t -> {
-                if (commitLater != null) {
-                    commitLater.cancel();
-                    commitLater = null;
-                }
-                commit();
-            });
+            commitLater = context()
+                    .schedule(Duration.ofMillis(wait / 1_000_000 + 1), PunctuationType.WALL_CLOCK_TIME, t -> {
+                        if (commitLater != null) {
+                            commitLater.cancel();
+                            commitLater = null;
+                        }
+                        commit();
+                    });
         }
     }
 
     private void commit() {
-        commitAskedAtMs = now();
         counters.commitRequested();
         context().commit();
     }

@@ -49,12 +49,13 @@ final class MonitorTopology {
             MonitorSettings settings,
             Properties streams) {
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(streams)));
-        builder.addStateStore(RunStore.builder(judge, new HeapBudget(settings.maxLiveRuns()), counters));
+        ThreadLocal<CommitPacer> pacers = ThreadLocal.withInitial(CommitPacer::new);
+        builder.addStateStore(RunStore.builder(judge, new HeapBudget(settings.maxLiveRuns()), pacers, counters));
         builder.stream(
                         topics.events(),
                         Consumed.with(BYTES, BYTES).withName("events").withTimestampExtractor(new ArrivalTime()))
                 .process(
-                        () -> new JudgeProcessor(judge, board, lag, counters, settings),
+                        () -> new JudgeProcessor(judge, board, lag, pacers, counters, settings),
                         Named.as("judge"),
                         RunStore.NAME)
                 .split(Named.as("outcome-"))

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -51,14 +52,20 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
 
     private final JudgedRunCodec codec;
     private final HeapBudget budget;
+    private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
     private final LinkedHashMap<String, StoredRun> live = new LinkedHashMap<>(256, 0.75f, true);
     private final List<StoredRun> dirty = new ArrayList<>();
     private Consumer<StoredRun> beforeEviction = run -> {};
-    private long lastFlushNanos;
 
-    private RunStore(KeyValueStore<String, byte[]> below, RunJudge judge, HeapBudget budget, MonitorCounters counters) {
+    private RunStore(
+            KeyValueStore<String, byte[]> below,
+            RunJudge judge,
+            HeapBudget budget,
+            ThreadLocal<CommitPacer> pacers,
+            MonitorCounters counters) {
         super(below);
+        this.pacers = pacers;
         this.codec = new JudgedRunCodec(judge);
         this.budget = budget;
         this.counters = counters;
@@ -208,22 +215,20 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         wrapped().delete(runId);
     }
 
-    /** How long the latest write of dirty runs took, nanoseconds. */
-    long lastFlushNanos() {
-        return lastFlushNanos;
+    @Override
+    public void flushCache() {
+        pacers.get().started(System.nanoTime());
+        for (StoredRun run : dirty) {
+            write(run);
+        }
+        dirty.clear();
+        super.flushCache();
     }
 
     @Override
-    public void flushCache() {
-        if (!dirty.isEmpty()) {
-            long start = System.nanoTime();
-            for (StoredRun run : dirty) {
-                write(run);
-            }
-            dirty.clear();
-            lastFlushNanos = System.nanoTime() - start;
-        }
-        super.flushCache();
+    public void commit(Map<TopicPartition, Long> changelogOffsets) {
+        super.commit(changelogOffsets);
+        pacers.get().ended(System.nanoTime());
     }
 
     @Override
@@ -273,8 +278,9 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         return new Kept(runId, head.getLong(2), head.get(1) != 0);
     }
 
-    static StoreBuilder<RunStore> builder(RunJudge judge, HeapBudget budget, MonitorCounters counters) {
-        return new Builder(judge, budget, counters);
+    static StoreBuilder<RunStore> builder(
+            RunJudge judge, HeapBudget budget, ThreadLocal<CommitPacer> pacers, MonitorCounters counters) {
+        return new Builder(judge, budget, pacers, counters);
     }
 
     private static final class Builder implements StoreBuilder<RunStore> {
@@ -291,17 +297,19 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
                         "0.3"));
         private final RunJudge judge;
         private final HeapBudget budget;
+        private final ThreadLocal<CommitPacer> pacers;
         private final MonitorCounters counters;
 
-        Builder(RunJudge judge, HeapBudget budget, MonitorCounters counters) {
+        Builder(RunJudge judge, HeapBudget budget, ThreadLocal<CommitPacer> pacers, MonitorCounters counters) {
             this.judge = judge;
+            this.pacers = pacers;
             this.budget = budget;
             this.counters = counters;
         }
 
         @Override
         public RunStore build() {
-            return new RunStore(below.build(), judge, budget, counters);
+            return new RunStore(below.build(), judge, budget, pacers, counters);
         }
 
         @Override

@@ -107,9 +107,9 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
             throw new UndecodableException(
                     Reason.UNKNOWN_SCHEMA,
                     String.format(
-                            "schema fingerprint %016x is none of the %d versions of %s that are known here: the writer is"
-                                    + " newer than this reader, so upgrade the reader; or the record is of another type",
-                            fingerprint, Math.max(1, versions.released().size()), name()));
+                            "schema fingerprint %016x is no known version of %s (known: %d): the writer is newer than this"
+                                    + " reader, so upgrade the reader; or the record is of another type",
+                            fingerprint, name(), versions.released().size()));
         }
         try {
             decoder = DecoderFactory.get().binaryDecoder(bytes, HEADER_BYTES, bytes.length - HEADER_BYTES, decoder);

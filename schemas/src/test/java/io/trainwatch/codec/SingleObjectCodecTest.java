@@ -118,8 +118,8 @@ class SingleObjectCodecTest {
         assertRefused(
                 bytes,
                 Reason.UNKNOWN_SCHEMA,
-                "schema fingerprint 0123456789abcdef is none of the 1 versions of TrainingEvent that are known here: the"
-                        + " writer is newer than this reader, so upgrade the reader; or the record is of another type");
+                "schema fingerprint 0123456789abcdef is no known version of TrainingEvent (known: 1): the writer is"
+                        + " newer than this reader, so upgrade the reader; or the record is of another type");
     }
 
     @Test

@@ -51,13 +51,14 @@ public final class AlertLifecycle implements Verdicts, Persistent {
     static final int MAX_HISTORY = 64;
 
     /**
-     * What explains what: a non-finite loss all that reads the loss or the gradient; overfitting a training loss that has
-     * nothing left to learn; a divergence that nothing was learned.
+     * What explains what: a non-finite training loss all that reads the loss or the gradient; overfitting a training loss
+     * that has nothing left to learn; a divergence that nothing was learned. Names of detectors, for their episodes in the
+     * scope of the run; with {@code /} behind, for those in any other scope.
      */
     private static final Map<String, List<String>> INHIBITED_BY = Map.of(
             "loss_spike", List.of("non_finite_loss"),
             "loss_divergence", List.of("non_finite_loss"),
-            "loss_plateau", List.of("non_finite_loss", "train_val_divergence"),
+            "loss_plateau", List.of("non_finite_loss", "train_val_divergence/"),
             "not_learning", List.of("non_finite_loss", "loss_divergence"),
             "exploding_gradient", List.of("non_finite_loss"));
 
@@ -118,8 +119,8 @@ public final class AlertLifecycle implements Verdicts, Persistent {
                 return;
             }
             episode = begin(scope, onsetStep);
-            open.put(key, episode);
             describe(episode, effective, why, explanation);
+            open.put(key, episode);
             change(episode, AlertState.firing, null);
             return;
         }
@@ -130,7 +131,7 @@ public final class AlertLifecycle implements Verdicts, Persistent {
             if (episode.unhealthy >= episode.nextUpdate) {
                 episode.nextUpdate *= 2;
             }
-            describe(episode, graver ? effective : episode.alert.getSeverity(), graver ? null : why, explanation);
+            describe(episode, effective, why, explanation);
             change(episode, AlertState.updated, null);
         }
     }
@@ -194,10 +195,15 @@ public final class AlertLifecycle implements Verdicts, Persistent {
     }
 
     private static void describe(
-            Episode episode, Severity severity, @Nullable String suppressedBy, Supplier<Explanation> explanation) {
+            Episode episode, Severity effective, @Nullable String suppressedBy, Supplier<Explanation> explanation) {
         Explanation explained = explanation.get();
-        episode.alert.setSeverity(severity);
-        episode.alert.setSuppressedBy(suppressedBy);
+        Severity before = episode.alert.getSeverity();
+        boolean falls = before != null && effective.compareTo(before) < 0;
+        if (!falls) {
+            episode.alert.setSeverity(effective);
+        }
+        // A gate that closes too late to lower the severity does not explain it.
+        episode.alert.setSuppressedBy(falls ? null : suppressedBy);
         episode.alert.setMessage(explained.message());
         episode.alert.setEvidence(new ArrayList<Evidence>(explained.evidence()));
     }
@@ -235,10 +241,11 @@ public final class AlertLifecycle implements Verdicts, Persistent {
             return null;
         }
         for (String by : INHIBITED_BY.getOrDefault(detector, List.of())) {
-            for (Episode episode : open.values()) {
-                if (by.equals(episode.alert.getDetector())) {
-                    return by;
-                }
+            if (open.containsKey(by)) {
+                return by;
+            }
+            if (by.endsWith("/") && open.keySet().stream().anyMatch(key -> key.startsWith(by))) {
+                return by.substring(0, by.length() - 1);
             }
         }
         return null;

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * growth:   slope of ln g &gt; 0.01 per point over 200 points, t &gt; 6, while the
  *           loss rises too (t &gt; 3), not during learning-rate warm-up              -&gt; warning
  * start-up: in the first 50 points g &gt; 100 and (g &gt; 10 x the point before
- *           or loss &gt;= 2 x initial)                                             -&gt; warning
+ *           or loss - initial &gt; |initial|)                                             -&gt; warning
  * </pre>
  *
  * <p>Info while g is below the norm of the first 8 points, which the run survived, unless it is critical and the loss has
@@ -47,7 +47,6 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
     static final int START_POINTS = 50;
     static final double START_NORM = 100;
     static final double START_RATIO = 10;
-    static final double START_LOSS = 2;
 
     /** The excess of the norm, its slope, the slope of the loss. */
     static final class State implements DetectorState {
@@ -129,7 +128,8 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
         boolean startUp = state.points <= START_POINTS
                 && g > START_NORM
                 && (g > START_RATIO * state.previous
-                        || run.loss().last() >= START_LOSS * run.loss().initial());
+                        || run.loss().last() - run.loss().initial()
+                                > Math.abs(run.loss().initial()));
         state.previous = g;
 
         if (excess && Integer.bitCount(state.huge) >= 2) {
@@ -180,7 +180,7 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
                 () -> new Verdicts.Explanation(
                         message,
                         List.of(Figures.evidence(
-                                "grad_norm", from, run.lastStep(), norm.last(), norm.median(), score, "ratio"))));
+                                "grad_norm", from, run.lastStep(), norm.last(), norm.median(), score, null))));
     }
 
     /**

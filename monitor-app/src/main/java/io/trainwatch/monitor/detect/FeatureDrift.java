@@ -401,7 +401,7 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
                     feature.window.mean(),
                     feature.reference.mean(),
                     feature.psi,
-                    "PSI"));
+                    null));
         }
         Feature worst = drifted.get(0).getValue();
         return new Verdicts.Explanation(

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 /** Numbers as people read them, and as evidence. */
 final class Figures {
     private static final MathContext FOUR_DIGITS = new MathContext(4);
+    private static final int MAX_SIGNAL = 256;
 
     private Figures() {}
 
@@ -44,7 +45,7 @@ final class Figures {
             double score,
             @Nullable String unit) {
         Evidence evidence = new Evidence();
-        evidence.setSignal(signal);
+        evidence.setSignal(Verdicts.Explanation.oneLine(signal, MAX_SIGNAL));
         evidence.setStepFrom(fromStep);
         evidence.setStepTo(toStep);
         evidence.setValue(value);

@@ -205,8 +205,8 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
             }
             if (split.driftedWindows >= Drift.WINDOWS_IN_A_ROW) {
                 long onset = split.onset;
-                Verdicts.Explanation explanation = explain(split, scope, onset, run.lastStep(), psi);
-                verdicts.unhealthy(scope, Severity.warning, onset, null, () -> explanation);
+                verdicts.unhealthy(
+                        scope, Severity.warning, onset, null, () -> explain(split, scope, onset, run.lastStep(), psi));
             } else {
                 verdicts.healthy(scope);
             }
@@ -253,7 +253,8 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
                 scope + " labels left their reference since step " + onset + "; most of all class " + moved + ": "
                         + Figures.percent(shareBefore) + " -> " + Figures.percent(shareNow) + " (PSI "
                         + Figures.text(psi) + ")",
-                List.of(Figures.evidence("labels/" + moved, onset, step, shareNow, shareBefore, psi, "share, PSI")));
+                List.of(Figures.evidence(
+                        "labels/" + moved, onset, step, shareNow, shareBefore, psi, "share of labels")));
     }
 
     @Override

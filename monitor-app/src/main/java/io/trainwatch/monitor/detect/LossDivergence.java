@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * B = median of each block of 32 points ; d = last 32 differences of B
- * sigma = max(1.4826 MAD(d) / sqrt 2, 0.001 |first - ref|) ; ema += (B - ema) / 8 ; ref = min(ref, ema) from block 8 on
+ * ema += (B - ema) / 8 ; ref = min(ref, ema) from block 8 on ; A = mean over some 64 blocks of how far B was above ema
+ * sigma = max(1.4826 MAD(d) / sqrt 2, 2 A, 0.001 |first - ref|)
  * S = max(0, S + min((B - ref) / sigma, 8) - 2)
  * fires if more than 12 blocks, S &gt; 12, ema - ref &gt; 0.02 |first - ref|            -&gt; warning
  *       and ema - ref &gt; 0.2 |first - ref|                                          -&gt; critical
@@ -41,6 +42,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double WINSOR = 8;
     static final double TOLERANCE = 0.02;
     static final double CRITICAL_SHARE = 0.2;
+    static final double SWING_BLOCKS = 64;
     static final int LEVEL_POINTS = 8;
     static final double LEVEL_SHARE = 0.5;
     static final double LEVEL_SCALES = 4;
@@ -55,6 +57,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         double first = Double.NaN;
         double ema = Double.NaN;
         double reference = Double.NaN;
+        double swing;
         double sum;
         boolean anchor;
         long phase;
@@ -75,6 +78,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             out.writeDouble(first);
             out.writeDouble(ema);
             out.writeDouble(reference);
+            out.writeDouble(swing);
             out.writeDouble(sum);
             out.writeBoolean(anchor);
             out.writeLong(phase);
@@ -96,6 +100,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             first = in.readDouble();
             ema = in.readDouble();
             reference = in.readDouble();
+            swing = in.readDouble();
             sum = in.readDouble();
             anchor = in.readBoolean();
             phase = in.readLong();
@@ -128,7 +133,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (run.redoing()) {
             return;
         }
-        for (Series loss : run.losses()) {
+        List<Series> losses = run.losses();
+        for (int i = 0; i < losses.size(); i++) {
+            Series loss = losses.get(i);
             if (loss.isFresh(run) && Double.isFinite(loss.last())) {
                 String scope = LossGates.scope(run, loss);
                 State state = states.of(scope);
@@ -180,12 +187,12 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                         + Figures.percent((now - baseline) / Math.abs(state.first - baseline))
                         + " of its progress lost";
         return new Verdicts.Explanation(
-                message,
-                List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, "CUSUM")));
+                message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
     }
 
     private static void closeBlock(State state, RunView run) {
         double median = medianOf(state.block, BLOCK);
+        double emaBefore = state.ema;
         if (state.blocks == 0) {
             state.first = median;
             state.ema = median;
@@ -198,13 +205,16 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (state.anchor) {
             state.anchor = false;
             state.sum = 0;
-            state.reference = state.blocks >= REFERENCE_BLOCKS ? state.ema : Double.NaN;
+            // Not where the mean happens to be on its way to the new level.
+            state.ema = median;
+            state.reference = state.blocks >= REFERENCE_BLOCKS ? median : Double.NaN;
         }
         if (state.blocks >= REFERENCE_BLOCKS) {
             state.reference = Double.isNaN(state.reference) ? state.ema : Math.min(state.reference, state.ema);
-            double sigma = Math.max(
-                    1.4826 * medianAbsoluteDeviation(state) / Math.sqrt(2),
-                    1e-3 * Math.abs(state.first - state.reference));
+            double noise = 1.4826 * medianAbsoluteDeviation(state) / Math.sqrt(2);
+            double sigma = Math.max(Math.max(noise, 2 * state.swing), 1e-3 * Math.abs(state.first - state.reference));
+            double above = Math.max(0, Math.min(median - emaBefore, WINSOR * sigma));
+            state.swing += (above - state.swing) / SWING_BLOCKS;
             double score = (median - state.reference) / Math.max(sigma, 1e-12);
             double before = state.sum;
             state.sum = Math.max(0, state.sum + Math.min(score, WINSOR) - SLACK);

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.detect;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.Gates;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
 import io.trainwatch.monitor.stats.Persistent;
@@ -20,13 +21,15 @@ import org.jspecify.annotations.Nullable;
  * z = (x - median) / scale over the last 128 points, from 64 on
  * fires if z &gt; t5 now, and 3 of the last 5 are &gt; t5, or 2 of the last 3 are &gt; t8,
  *       or z &gt; 40 and the jump is more than a quarter of the median;
- *       or if 2 of the last 3 losses are exactly 0 while none of the 128 before was and their median is far from it
+ *       or if 2 of the last 3 losses are exactly 0, more than t8 below the median
  * recovered when the median of 8 points is below the median before + 2 scales; after 500 points it is no spike any more
  * </pre>
  *
  * <p>Settings: t5 and t8 calibrate themselves to the tail of the run, at least 5 and 8 scales. The last branch is a batch
  * that the model fits perfectly out of nowhere (inputs overwritten, one label): as far outside as a jump, on the other
- * side. It asks for a median above 1e-4, a thousand times the resolution of a float32 cross entropy.
+ * side. It asks for a median above 1e-4, a thousand times the resolution of a float32 cross entropy. A spike that began
+ * under a declared change of phase stays info, because the level may be another from there on, and one that began at a
+ * resume for as long as steps are redone, because the loss was as high there before.
  *
  * <p>Measured on 310,257 healthy steps of 75 GPT trainings: no alarm; recall of jumps of 20 scales that decay over 10
  * steps at least 0.98, median delay 1 step. Known weakness: single points of 6 to 40 scales are missed on purpose; they
@@ -47,6 +50,10 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         int zeros;
         boolean open;
         boolean zeroSpike;
+
+        @Nullable
+        String beganUnder;
+
         long onset;
         int points;
         double medianBefore;
@@ -63,6 +70,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             out.writeBoolean(open);
             if (open) {
                 out.writeBoolean(zeroSpike);
+                out.writeString(beganUnder == null ? "" : beganUnder);
                 out.writeLong(onset);
                 out.writeInt(points);
                 out.writeDouble(medianBefore);
@@ -81,6 +89,8 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             open = in.readBoolean();
             if (open) {
                 zeroSpike = in.readBoolean();
+                String gate = in.readString();
+                beganUnder = gate.isEmpty() ? null : gate;
                 onset = in.readLong();
                 points = in.readInt();
                 medianBefore = in.readDouble();
@@ -109,7 +119,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
 
     @Override
     public void observe(PerScope<State> states, RunView run, TrainingEvent event, Verdicts verdicts) {
-        for (Series loss : run.losses()) {
+        List<Series> losses = run.losses();
+        for (int i = 0; i < losses.size(); i++) {
+            Series loss = losses.get(i);
             if (loss.isFresh(run) && loss.trusted() && Double.isFinite(loss.last())) {
                 String scope = LossGates.scope(run, loss);
                 State state = states.of(scope);
@@ -133,6 +145,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             if (lone && !excess) {
                 state.onset = step;
             }
+            state.beganUnder = run.gates().upwardMove();
         }
         if (!state.open) {
             verdicts.healthy(scope);
@@ -165,13 +178,12 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
                             state.peak,
                             state.medianBefore,
                             (state.peak - state.medianBefore) / state.scaleBefore,
-                            "scales")));
+                            null)));
         });
     }
 
     private static boolean zeroIsOutside(Series loss) {
-        // One of the zeros may be in the window already: the smallest point then is 0, the median says enough.
-        return loss.median() > SMALLEST_MEDIAN_FOR_ZERO;
+        return loss.median() > SMALLEST_MEDIAN_FOR_ZERO && -loss.score() > loss.t8();
     }
 
     private static void begin(State state, Series loss, long onset, boolean zeroSpike) {
@@ -205,7 +217,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         if (floor && !state.zeroSpike) {
             return LossGates.AT_FLOOR;
         }
-        return run.gates().upwardMove();
+        boolean still =
+                Gates.PHASE_CHANGE.equals(state.beganUnder) || (Gates.RESUME.equals(state.beganUnder) && run.redoing());
+        return still ? state.beganUnder : run.gates().upwardMove();
     }
 
     @Override

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * gradient norm non-finite, step not skipped                             -&gt; critical
- * skipped steps: rate over the last 500 steps &gt; 5 % after step 100,
+ * skipped steps: rate (mean that forgets over 500 points, from point 100 on) &gt; 5 %,
  *                or more than 16 in a row                                 -&gt; warning
  * loss scale at or below 1, or 5 halvings within 50 steps after step 200 -&gt; critical
  * </pre>
@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A skipped step is how mixed precision works: PyTorch's GradScaler starts at 2^16, doubles every 2,000 good steps and
  * halves on overflow, so a healthy run skips about one step in 2,000 after at most 16 halvings. BLOOM-104B fell from 2^20
  * to 2^15 within six iterations when it diverged. A trainer that does not say whether it skipped (Hugging Face logs) but
- * declares fp16 is given the benefit of a lone overflow: three within 50 points are a warning.
+ * declares fp16 is given the benefit of a lone overflow: a third one within 50 steps of the one before is a warning, in the
+ * first 100 points, where the search begins, a seventeenth.
  *
  * <p>Sibling: {@link NonFiniteLoss}. Sources: PyTorch GradScaler, DeepSpeed's minimum loss scale, the BigScience
  * chronicles; DETECTION.md D01.
@@ -32,6 +33,10 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
     static final int SKIPS_IN_A_ROW = 16;
     static final double SKIP_RATE = 0.05;
     static final int SKIP_HORIZON = 500;
+    /** The search for the first loss scale skips on purpose. */
+    static final int SEARCH_POINTS = 100;
+
+    static final int LONE_OVERFLOWS = 2;
     static final int HALVINGS = 5;
     static final int HALVING_STEPS = 50;
 
@@ -114,7 +119,9 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         boolean finite = norm == null || Double.isFinite(norm);
         long step = run.lastStep();
         lossScale(state, body, step);
-        state.skipRate += ((skipped ? 1 : 0) - state.skipRate) / Math.min(state.points, SKIP_HORIZON);
+        if (state.points > SEARCH_POINTS) {
+            state.skipRate += ((skipped ? 1 : 0) - state.skipRate) / SKIP_HORIZON;
+        }
         state.skipsInARow = skipped ? state.skipsInARow + 1 : 0;
 
         if (!finite && !skipped) {
@@ -136,14 +143,14 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
                     Severity.critical,
                     verdicts,
                     "loss scale is down to " + Figures.text(state.lossScale) + " and steps are still skipped");
-        } else if (state.skipsInARow > SKIPS_IN_A_ROW || (state.points > 100 && state.skipRate > SKIP_RATE)) {
+        } else if (state.skipsInARow > SKIPS_IN_A_ROW || state.skipRate > SKIP_RATE) {
             amp(
                     state,
                     run,
                     Severity.warning,
                     verdicts,
                     "optimizer steps are being skipped: "
-                            + Figures.percent(state.skipRate) + " of the last " + Math.min(state.points, SKIP_HORIZON)
+                            + Figures.percent(state.skipRate) + " of the latest " + SKIP_HORIZON
                             + ", " + state.skipsInARow + " in a row");
         } else {
             state.onset = -1;
@@ -155,6 +162,9 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         Double scale = body.getLossScale();
         if (scale == null) {
             return;
+        }
+        if (state.halvingCount > 0 && step < state.halvings[(int) ((state.halvingCount - 1) % HALVINGS)]) {
+            state.halvingCount = 0;
         }
         if (scale < state.lossScale) {
             state.halvings[(int) (state.halvingCount++ % HALVINGS)] = step;
@@ -168,7 +178,8 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         if (run.facts().fp16() && body.getOptimizerStepSkipped() == null) {
             state.loneCount = state.lone >= 0 && step - state.lone <= HALVING_STEPS ? state.loneCount + 1 : 1;
             state.lone = step;
-            severity = state.loneCount >= 3 ? Severity.warning : Severity.info;
+            int usual = state.points <= SEARCH_POINTS ? SKIPS_IN_A_ROW : LONE_OVERFLOWS;
+            severity = state.loneCount > usual ? Severity.warning : Severity.info;
         }
         if (state.onset < 0) {
             state.onset = step;

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Finds a run that has learned nothing by the time it should have (D04).
  *
  * <pre>
- * at n1 = max(2 warm-up, min(500, 10 % of max_steps), 50) steps, and at every doubling of n1:
+ * at n1 = max(2 warm-up, min(500, a quarter of max_steps), 50) steps, and at every doubling of n1:
  * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
@@ -138,8 +138,8 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     private static long firstCheck(RunView run) {
         long maxSteps = run.facts().maxSteps();
-        long tenth = maxSteps > 0 ? maxSteps / 10 : FIRST_CHECK;
-        return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, tenth));
+        long quarter = maxSteps > 0 ? maxSteps / 4 : FIRST_CHECK;
+        return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, quarter));
     }
 
     private static void check(State state, RunView run) {
@@ -173,7 +173,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 "after " + steps + " steps the loss " + moved + ": " + Figures.text(state.was) + " at the start, "
                         + Figures.text(state.is) + " now" + chance,
                 List.of(Figures.evidence(
-                        "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, "standard errors")));
+                        "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, null)));
     }
 
     private static double median(double[] values) {

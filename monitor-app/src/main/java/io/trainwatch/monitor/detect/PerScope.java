@@ -9,8 +9,13 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** State of a detector that watches several things of a run alike: one {@code T} per scope, at most a bounded number. */
+/**
+ * State of a detector that watches several things of a run alike: one {@code T} per scope, at most a bounded number, with
+ * names of at most {@value #MAX_NAME} characters, as series have.
+ */
 final class PerScope<T extends Persistent> implements DetectorState {
+    static final int MAX_NAME = 128;
+
     private final int version;
     private final int capacity;
     private final Supplier<T> factory;
@@ -22,11 +27,11 @@ final class PerScope<T extends Persistent> implements DetectorState {
         this.factory = factory;
     }
 
-    /** The state of the scope, made at the first call; null once there are too many. */
+    /** The state of the scope, made at the first call; null if its name is too long or there are too many. */
     @Nullable
     T of(String scope) {
         T state = states.get(scope);
-        if (state == null && states.size() < capacity) {
+        if (state == null && states.size() < capacity && scope.length() <= MAX_NAME) {
             state = factory.get();
             states.put(scope, state);
         }

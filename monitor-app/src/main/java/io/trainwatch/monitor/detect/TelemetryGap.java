@@ -85,12 +85,13 @@ public final class TelemetryGap implements Detector<TelemetryGap.State> {
         }
         state.sequenced = true;
         state.events++;
-        if (state.events % HORIZON == 0) {
-            state.missingBefore = run.missingEvents();
-        }
         long missing = run.missingEvents() - state.missingBefore;
         boolean grew = missing > state.missingInStretch;
         state.missingInStretch = missing;
+        if (state.events % HORIZON == 0) {
+            state.missingBefore = run.missingEvents();
+            state.missingInStretch = 0;
+        }
         if (!grew) {
             if (missing == 0) {
                 state.onset = -1;

@@ -13,7 +13,6 @@ import io.trainwatch.monitor.stats.StateWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * Finds a validation loss that turns up after its minimum while the training loss goes on falling: overfitting (D13).
  *
  * <pre>
- * strips = means of k successive evaluations, k = clamp(evaluations / 4, 1, 5)
+ * strips = means of k successive evaluations, k = clamp(evaluations / 8, 1, 5)
  * UP3: the last three strips each rose over the one before
  * GL  = E / E_best - 1                       generalisation loss of the latest strip
  * GL' = (E - E_best) / |E_first - E_best|    the same for losses of any sign
@@ -40,6 +39,9 @@ import org.jspecify.annotations.Nullable;
 public final class TrainValDivergence implements Detector<TrainValDivergence.State> {
     static final int HISTORY = 20;
     static final int MAX_STRIP = 5;
+    /** Three rises over strips that are longer than this would need the minimum in the first quarter of the curve. */
+    static final int EVALUATIONS_PER_STRIP = 8;
+
     static final int RISES = 3;
     static final double LEAST_GL = 0.05;
     static final double LEAST_SCALE_FREE_GL = 0.02;
@@ -184,7 +186,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         curve.count++;
         double train = body.getTrainLossSameMode() != null ? body.getTrainLossSameMode() : state.trainMean;
         double rate = rate(body);
-        int k = (int) Math.max(1, Math.min(MAX_STRIP, curve.count / (RISES + 1)));
+        int k = (int) Math.max(1, Math.min(MAX_STRIP, curve.count / EVALUATIONS_PER_STRIP));
         double now = curve.strip(k, 0);
         if (Double.isNaN(curve.best) || now < curve.best) {
             curve.best = now;
@@ -228,17 +230,17 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         return true;
     }
 
-    /** The metric that says how often the model is right, NaN if there is none. */
+    /** The metric that says how often the model is right, the first by name if there are several, NaN if there is none. */
     private static double rate(EvaluationCompleted body) {
-        if (body.getMetrics() != null) {
-            for (Map.Entry<String, Double> metric : body.getMetrics().entrySet()) {
-                String name = metric.getKey().toLowerCase(Locale.ROOT);
-                if (name.contains("acc") || name.equals("f1") || name.contains("auc")) {
-                    return metric.getValue();
-                }
+        String first = null;
+        for (String metric : body.getMetrics().keySet()) {
+            String name = metric.toLowerCase(Locale.ROOT);
+            boolean rate = name.contains("acc") || name.equals("f1") || name.contains("auc");
+            if (rate && (first == null || metric.compareTo(first) < 0)) {
+                first = metric;
             }
         }
-        return Double.NaN;
+        return first == null ? Double.NaN : body.getMetrics().get(first);
     }
 
     private static boolean worseByTwoErrors(Curve curve, EvaluationCompleted body, double rate) {
@@ -267,7 +269,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
                         ? "; accuracy fell from " + Figures.text(curve.bestRate) + " to " + Figures.text(rate)
                         : "; accuracy holds at " + Figures.text(rate) + ": over-confidence";
         List<Evidence> evidence = new ArrayList<>();
-        evidence.add(Figures.evidence(scope + "/loss", curve.bestStep, step, now, curve.best, gl, "share above best"));
+        evidence.add(Figures.evidence(scope + "/loss", curve.bestStep, step, now, curve.best, gl, null));
         evidence.add(Figures.evidence("loss", curve.bestStep, step, train, trainThen, Double.NaN, null));
         return new Verdicts.Explanation(
                 scope + " loss rose from " + Figures.text(curve.best) + " at step " + curve.bestStep + " to "

@@ -33,8 +33,30 @@ public interface Verdicts {
     /**
      * What a person gets to read.
      *
-     * @param message one line with numbers and units
+     * @param message one line with numbers and units; names in it come from trainers, so it is made one line of at most
+     *     {@value #MAX_MESSAGE} characters here
      * @param evidence the numbers behind it
      */
-    record Explanation(String message, List<Evidence> evidence) {}
+    record Explanation(String message, List<Evidence> evidence) {
+        public static final int MAX_MESSAGE = 1000;
+
+        public Explanation {
+            message = oneLine(message, MAX_MESSAGE);
+        }
+
+        /** The text without control characters and line breaks, cut to {@code longest} characters. */
+        static String oneLine(String text, int longest) {
+            String cut = text.length() <= longest ? text : text.substring(0, longest - 3) + "...";
+            return cut.chars().noneMatch(Explanation::breaksLines)
+                    ? cut
+                    : cut.codePoints()
+                            .map(c -> breaksLines(c) ? ' ' : c)
+                            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                            .toString();
+        }
+
+        private static boolean breaksLines(int character) {
+            return Character.isISOControl(character) || character == 0x2028 || character == 0x2029;
+        }
+    }
 }

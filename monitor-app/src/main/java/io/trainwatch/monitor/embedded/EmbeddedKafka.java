@@ -149,8 +149,10 @@ public final class EmbeddedKafka implements AutoCloseable {
         p.put("group.initial.rebalance.delay.ms", "0");
         // The default of 128 MB is for brokers with thousands of partitions.
         p.put("log.cleaner.dedupe.buffer.size", Integer.toString(8 << 20));
-        // A broker that was killed may register again only after its old session: 5 s of a slow start, not 9.
-        p.put("broker.session.timeout.ms", "5000");
+        // A broker that is late with its own heartbeats, because the machine is busy, declares itself dead and refuses
+        // every
+        // client; one that was killed may register again only after its old session. This is the price of each.
+        p.put("broker.session.timeout.ms", "15000");
         p.put("broker.heartbeat.interval.ms", "500");
         return p;
     }

@@ -7,7 +7,7 @@ import io.trainwatch.monitor.run.RunState;
 /** All that the monitor knows of one run. Mutable, bounded in size however long the run, owned by one thread. */
 public final class JudgedRun {
     final RunState state;
-    final AlertLifecycle alerts = new AlertLifecycle();
+    AlertLifecycle alerts = new AlertLifecycle();
     /** One for each detector of the judge, in its order. */
     final DetectorState[] detectors;
 

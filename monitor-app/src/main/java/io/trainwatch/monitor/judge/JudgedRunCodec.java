@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.judge;
 
+import io.trainwatch.monitor.alert.AlertLifecycle;
 import io.trainwatch.monitor.detect.Detector;
 import io.trainwatch.monitor.detect.DetectorState;
 import io.trainwatch.monitor.stats.Persistent;
@@ -74,7 +75,7 @@ public final class JudgedRunCodec {
         JudgedRun run = judge.newRun(in.readString());
         run.detectorFailures = in.readLong();
         run.slotsLost = in.readLong();
-        Map<String, Slot> slots = slots(in, run);
+        Map<String, Slot> slots = slots(in);
         if (!restore(slots.get("run"), RUN_VERSION, run.state)) {
             // Statistics of a run that is not known any more would judge the next events against nothing.
             JudgedRun anew = judge.newRun(run.runId());
@@ -82,6 +83,7 @@ public final class JudgedRunCodec {
             return anew;
         }
         if (!restore(slots.get("alerts"), ALERTS_VERSION, run.alerts)) {
+            run.alerts = new AlertLifecycle();
             run.slotsLost++;
         }
         List<Detector<?>> detectors = judge.detectors();
@@ -96,7 +98,8 @@ public final class JudgedRunCodec {
         return run;
     }
 
-    private static Map<String, Slot> slots(StateReader in, JudgedRun run) {
+    /** The slots as far as the bytes go; those behind a break are missing and counted as such. */
+    private static Map<String, Slot> slots(StateReader in) {
         Map<String, Slot> slots = new HashMap<>();
         try {
             int count = in.readCount(MAX_SLOTS);
@@ -104,7 +107,7 @@ public final class JudgedRunCodec {
                 slots.put(in.readString(), new Slot(in.readInt(), in.slice(in.readInt())));
             }
         } catch (UnreadableStateException e) {
-            run.slotsLost++;
+            return slots;
         }
         return slots;
     }

@@ -14,9 +14,11 @@ import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,10 +40,17 @@ public final class RunJudge {
     /**
      * A judge with the given detectors.
      *
-     * @param detectors in the order in which they judge; names are unique
+     * @param detectors in the order in which they judge
+     * @throws IllegalArgumentException if two have the same name, which names their part of the state
      */
     public RunJudge(List<Detector<?>> detectors) {
         this.detectors = List.copyOf(detectors);
+        Set<String> names = new HashSet<>();
+        for (Detector<?> detector : detectors) {
+            if (!names.add(detector.name())) {
+                throw new IllegalArgumentException("two detectors are named " + detector.name() + ": rename one");
+            }
+        }
         Map<Class<?>, List<Integer>> byBody = new HashMap<>();
         for (int i = 0; i < detectors.size(); i++) {
             for (Class<?> body : detectors.get(i).reads()) {
@@ -181,12 +190,21 @@ public final class RunJudge {
     private List<NotChecked> notChecked(JudgedRun run) {
         List<NotChecked> notChecked = new ArrayList<>();
         for (int i = 0; i < detectors.size(); i++) {
-            String missing = missing(detectors.get(i), run, i);
+            String missing = missingOrReset(run, i);
             if (missing != null) {
                 notChecked.add(new NotChecked(detectors.get(i).name(), missing));
             }
         }
         return notChecked;
+    }
+
+    private @Nullable String missingOrReset(JudgedRun run, int i) {
+        try {
+            return missing(detectors.get(i), run, i);
+        } catch (RuntimeException e) {
+            reset(run, i);
+            return "a state that it can read: its own was reset";
+        }
     }
 
     /** A picture of the run for readers on other threads, series included: some ten thousand bytes, so take it seldom. */

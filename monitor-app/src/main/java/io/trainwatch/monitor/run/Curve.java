@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * A whole series in at most {@value #CAPACITY} buckets of equally many points, each with its minimum, mean and maximum.
  * When all are full, neighbours are merged and each bucket takes twice the points: a spike of one step stays visible
- * however long the run. At most 4 kB.
+ * however long the run. Values beyond the range of a float count as its largest. At most 4 kB.
  */
 final class Curve implements Persistent {
     static final int CAPACITY = 192;
@@ -22,8 +22,9 @@ final class Curve implements Persistent {
     private int buckets;
     private long pointsPerBucket = 1;
     private long pointsInLast;
+    private long finiteInLast;
 
-    /** Adds a point, finite or not; a step that went back first forgets what lies behind it. */
+    /** Adds a point, finite or not; a step that went back first forgets the buckets that reach it. */
     void add(long step, double value) {
         if (buckets > 0 && step < lastSteps[buckets - 1]) {
             truncate(step);
@@ -35,10 +36,11 @@ final class Curve implements Persistent {
         lastSteps[i] = step;
         pointsInLast++;
         if (Double.isFinite(value)) {
-            float point = (float) value;
+            float point = (float) Math.max(-Float.MAX_VALUE, Math.min(value, Float.MAX_VALUE));
+            finiteInLast++;
             mins[i] = Float.isNaN(mins[i]) ? point : Math.min(mins[i], point);
             maxs[i] = Float.isNaN(maxs[i]) ? point : Math.max(maxs[i], point);
-            means[i] = Float.isNaN(means[i]) ? point : means[i] + (point - means[i]) / pointsInLast;
+            means[i] = finiteInLast == 1 ? point : (float) (means[i] + ((double) point - means[i]) / finiteInLast);
         }
     }
 
@@ -53,6 +55,9 @@ final class Curve implements Persistent {
     private void truncate(long step) {
         while (buckets > 0 && lastSteps[buckets - 1] >= step) {
             buckets--;
+        }
+        if (buckets == 0) {
+            pointsPerBucket = 1;
         }
         pointsInLast = pointsPerBucket;
     }
@@ -71,6 +76,7 @@ final class Curve implements Persistent {
         mins[buckets] = means[buckets] = maxs[buckets] = Float.NaN;
         buckets++;
         pointsInLast = 0;
+        finiteInLast = 0;
     }
 
     private void merge() {
@@ -80,7 +86,8 @@ final class Curve implements Persistent {
             lastSteps[i] = lastSteps[b];
             mins[i] = Float.isNaN(mins[a]) ? mins[b] : Float.isNaN(mins[b]) ? mins[a] : Math.min(mins[a], mins[b]);
             maxs[i] = Float.isNaN(maxs[a]) ? maxs[b] : Float.isNaN(maxs[b]) ? maxs[a] : Math.max(maxs[a], maxs[b]);
-            means[i] = Float.isNaN(means[a]) ? means[b] : Float.isNaN(means[b]) ? means[a] : (means[a] + means[b]) / 2;
+            means[i] =
+                    Float.isNaN(means[a]) ? means[b] : Float.isNaN(means[b]) ? means[a] : means[a] / 2 + means[b] / 2;
         }
         buckets = CAPACITY / 2;
         pointsPerBucket *= 2;
@@ -92,6 +99,7 @@ final class Curve implements Persistent {
         out.writeInt(buckets);
         out.writeLong(pointsPerBucket);
         out.writeLong(pointsInLast);
+        out.writeLong(finiteInLast);
         for (int i = 0; i < buckets; i++) {
             out.writeLong(lastSteps[i]);
             out.writeFloat(mins[i]);
@@ -105,6 +113,7 @@ final class Curve implements Persistent {
         buckets = in.readCount(CAPACITY);
         pointsPerBucket = in.readLong();
         pointsInLast = in.readLong();
+        finiteInLast = in.readLong();
         int capacity = 8;
         while (capacity < buckets) {
             capacity = Math.min(CAPACITY, 2 * capacity);

@@ -13,11 +13,11 @@ import org.jspecify.annotations.Nullable;
  * <caption>Gates</caption>
  * <tr><td>warm-up</td><td>step below the declared warm-up, or the learning rate has risen ever since the start</td></tr>
  * <tr><td>learning-rate rise</td><td>now above 1.5 x its minimum over the last 128 to 256 points and not above its
- * peak: a restart; open again 128 points later</td></tr>
+ * peak: a restart; held over the 128 points after that</td></tr>
  * <tr><td>learning-rate decay</td><td>now below 10 % of its peak</td></tr>
  * <tr><td>near the end</td><td>progress above 90 % of the declared steps</td></tr>
- * <tr><td>phase</td><td>the trainer declared a change: 64 points</td></tr>
- * <tr><td>resume</td><td>a step went back or a checkpoint was loaded: 100 points</td></tr>
+ * <tr><td>phase</td><td>the trainer declared a change: the 64 points after it</td></tr>
+ * <tr><td>resume</td><td>a step went back or a checkpoint was loaded: the 100 points after it</td></tr>
  * </table>
  */
 public final class Gates implements Persistent {
@@ -42,13 +42,14 @@ public final class Gates implements Persistent {
     private double peak = Double.NaN;
     private long peakStep;
     private boolean risenEverSince = true;
+    private boolean risen;
     private long firstRiseEnd;
     private double minimumBefore = Double.NaN;
     private double minimumNow = Double.NaN;
     private int minimumPoints;
-    private long riseHeldUntil = -1;
-    private long phaseHeldUntil = -1;
-    private long resumeHeldUntil = -1;
+    private long riseHeldThrough = -1;
+    private long phaseHeldThrough = -1;
+    private long resumeHeldThrough = -1;
     private long decayedSinceStep = -1;
     private long negligibleSinceStep = -1;
 
@@ -62,13 +63,14 @@ public final class Gates implements Persistent {
         }
         boolean warmingUp = step <= facts.warmupSteps() || risenEverSince;
         if (risenEverSince && rate > learningRate) {
+            risen = true;
             firstRiseEnd = step;
         } else if (rate <= learningRate) {
             risenEverSince = false;
         }
         double lowest = Double.isNaN(minimumBefore) ? minimumNow : Math.min(minimumBefore, minimumNow);
         if (!warmingUp && rate > RESTART_RATIO * lowest && rate <= RESTART_PEAK * peak) {
-            riseHeldUntil = points + RESTART_HOLD_POINTS;
+            riseHeldThrough = points + RESTART_HOLD_POINTS;
         }
         minimumNow = Double.isNaN(minimumNow) ? rate : Math.min(minimumNow, rate);
         if (++minimumPoints == RESTART_HOLD_POINTS) {
@@ -92,22 +94,22 @@ public final class Gates implements Persistent {
     }
 
     void phaseChanged() {
-        phaseHeldUntil = points + PHASE_HOLD_POINTS;
+        phaseHeldThrough = points + PHASE_HOLD_POINTS;
     }
 
     void resumed() {
-        resumeHeldUntil = points + RESUME_HOLD_POINTS;
+        resumeHeldThrough = points + RESUME_HOLD_POINTS;
     }
 
     /** The gate that holds back an upward move of the loss or the gradient now; null if none does. */
     public @Nullable String upwardMove() {
-        if (points < riseHeldUntil) {
+        if (points <= riseHeldThrough) {
             return LEARNING_RATE_RISE;
         }
-        if (points < resumeHeldUntil) {
+        if (points <= resumeHeldThrough) {
             return RESUME;
         }
-        return points < phaseHeldUntil ? PHASE_CHANGE : null;
+        return points <= phaseHeldThrough ? PHASE_CHANGE : null;
     }
 
     /** The gate under which a flat loss is the plan; null if none does. */
@@ -141,9 +143,9 @@ public final class Gates implements Persistent {
         return facts.warmupSteps() >= 0 ? facts.warmupSteps() : firstRiseEnd;
     }
 
-    /** Whether the learning rate has risen at every point so far, and so is in its warm-up. */
+    /** Whether the learning rate has risen at every report of it since the first, and so is in its warm-up. */
     public boolean learningRateStillRising() {
-        return risenEverSince && points > 1 && !Double.isNaN(learningRate);
+        return risenEverSince && risen;
     }
 
     /** Latest learning rate, NaN where none came. */
@@ -163,13 +165,14 @@ public final class Gates implements Persistent {
         out.writeDouble(peak);
         out.writeLong(peakStep);
         out.writeBoolean(risenEverSince);
+        out.writeBoolean(risen);
         out.writeLong(firstRiseEnd);
         out.writeDouble(minimumBefore);
         out.writeDouble(minimumNow);
         out.writeInt(minimumPoints);
-        out.writeLong(riseHeldUntil);
-        out.writeLong(phaseHeldUntil);
-        out.writeLong(resumeHeldUntil);
+        out.writeLong(riseHeldThrough);
+        out.writeLong(phaseHeldThrough);
+        out.writeLong(resumeHeldThrough);
         out.writeLong(decayedSinceStep);
         out.writeLong(negligibleSinceStep);
     }
@@ -181,13 +184,14 @@ public final class Gates implements Persistent {
         peak = in.readDouble();
         peakStep = in.readLong();
         risenEverSince = in.readBoolean();
+        risen = in.readBoolean();
         firstRiseEnd = in.readLong();
         minimumBefore = in.readDouble();
         minimumNow = in.readDouble();
         minimumPoints = in.readInt();
-        riseHeldUntil = in.readLong();
-        phaseHeldUntil = in.readLong();
-        resumeHeldUntil = in.readLong();
+        riseHeldThrough = in.readLong();
+        phaseHeldThrough = in.readLong();
+        resumeHeldThrough = in.readLong();
         decayedSinceStep = in.readLong();
         negligibleSinceStep = in.readLong();
     }

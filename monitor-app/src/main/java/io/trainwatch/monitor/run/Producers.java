@@ -16,20 +16,35 @@ import java.util.Map;
  *
  * <p>A source without sessions may count for each rank or once for all of them; it cannot be told which. There, a number is
  * missing only if no rank brought it.
+ *
+ * <p>At most {@value #CAPACITY} producers, sessions told apart by their first {@value #MAX_SESSION} characters. Beyond
+ * that the producer that was silent for longest is forgotten: its gaps are missing for good.
  */
 final class Producers implements Persistent {
     static final int WINDOW = 64;
     static final int CAPACITY = 4096;
+    static final int MAX_SESSION = 128;
 
     private static final int ANY_RANK = -1;
+    private static final long DUPLICATE = -1;
 
-    private final Map<Key, Window> windows = new LinkedHashMap<>();
+    private final Map<Key, Window> windows = new LinkedHashMap<>(16, 0.75f, true);
     private Key latestKey = new Key(-1, -1, "");
     private Window latest = new Window();
     private long duplicates;
     private long missing;
+    private long droppedByTrainer;
 
     private record Key(int attempt, int rank, String session) {
+        static Key of(TrainingEvent event) {
+            return new Key(event.getAttempt(), event.getRank(), RunFacts.bounded(event.getSession(), MAX_SESSION));
+        }
+
+        /** Whether its gaps are missing events: the numbers of a rank without a session may lie with other ranks. */
+        boolean counts() {
+            return rank == ANY_RANK || !session.isEmpty();
+        }
+
         boolean matches(TrainingEvent event) {
             return rank == event.getRank() && attempt == event.getAttempt() && session.equals(event.getSession());
         }
@@ -40,27 +55,29 @@ final class Producers implements Persistent {
         /** Bit i: seq {@code highest - i} came. */
         long seen;
 
-        /** Gaps that left the window. */
-        long gone;
-
+        /** What the producer says that it had to drop so far. */
         long dropped;
 
-        /** Takes in a number; false if it came before. */
-        boolean add(long seq) {
+        /** Takes in a number; {@link #DUPLICATE} if it came before, else how many gaps left the window by it. */
+        long add(long seq) {
             long ahead = seq - highest;
             if (ahead > 0) {
-                gone += ahead >= WINDOW
+                long gone = ahead >= WINDOW
                         ? Long.bitCount(~seen) + (ahead - WINDOW)
                         : Long.bitCount(~seen & (-1L << (WINDOW - ahead)));
                 seen = ahead >= WINDOW ? 1 : (seen << ahead) | 1;
                 highest = seq;
-                return true;
+                return gone;
             }
             if (-ahead >= WINDOW || (seen & (1L << -ahead)) != 0) {
-                return false;
+                return DUPLICATE;
             }
             seen |= 1L << -ahead;
-            return true;
+            return 0;
+        }
+
+        int gaps() {
+            return Long.bitCount(~seen);
         }
     }
 
@@ -76,23 +93,19 @@ final class Producers implements Persistent {
         }
         long seq = boxed;
         if (!latestKey.matches(event)) {
-            latestKey = new Key(event.getAttempt(), event.getRank(), event.getSession());
+            latestKey = Key.of(event);
             latest = windowOf(latestKey, seq);
         }
-        boolean shared = event.getSession().isEmpty();
-        long gone = latest.gone;
-        if (!latest.add(seq)) {
+        long gone = latest.add(seq);
+        if (gone == DUPLICATE) {
             duplicates++;
             return false;
         }
-        if (shared) {
-            Window all = windowOf(new Key(event.getAttempt(), ANY_RANK, ""), seq);
-            gone = all.gone;
-            all.add(seq);
-            missing += all.gone - gone;
-        } else {
-            missing += latest.gone - gone;
+        if (event.getSession().isEmpty()) {
+            gone = Math.max(
+                    0, windowOf(new Key(event.getAttempt(), ANY_RANK, ""), seq).add(seq));
         }
+        missing += gone;
         return true;
     }
 
@@ -100,9 +113,7 @@ final class Producers implements Persistent {
         Window window = windows.get(key);
         if (window == null) {
             if (windows.size() >= CAPACITY) {
-                Iterator<Key> oldest = windows.keySet().iterator();
-                oldest.next();
-                oldest.remove();
+                forgetOldest();
             }
             window = new Window();
             // The first event seen begins the count, whatever its number: what was sent before the monitor looked is
@@ -114,11 +125,20 @@ final class Producers implements Persistent {
         return window;
     }
 
+    private void forgetOldest() {
+        Iterator<Map.Entry<Key, Window>> all = windows.entrySet().iterator();
+        Map.Entry<Key, Window> oldest = all.next();
+        if (oldest.getKey().counts()) {
+            missing += oldest.getValue().gaps();
+        }
+        all.remove();
+    }
+
     /** Notes what the producer of the event says that it had to drop. */
     void dropped(TrainingEvent event, long dropped) {
-        Key key = new Key(event.getAttempt(), event.getRank(), event.getSession());
-        Window window = windows.get(key);
+        Window window = windows.get(Key.of(event));
         if (window != null) {
+            droppedByTrainer += dropped - window.dropped;
             window.dropped = dropped;
         }
     }
@@ -137,26 +157,21 @@ final class Producers implements Persistent {
     long pending() {
         long pending = 0;
         for (Map.Entry<Key, Window> entry : windows.entrySet()) {
-            boolean counts = entry.getKey().rank() == ANY_RANK
-                    || !entry.getKey().session().isEmpty();
-            pending += counts ? Long.bitCount(~entry.getValue().seen) : 0;
+            pending += entry.getKey().counts() ? entry.getValue().gaps() : 0;
         }
         return pending;
     }
 
     /** Events that the producers say they had to drop. */
     long droppedByTrainer() {
-        long dropped = 0;
-        for (Window window : windows.values()) {
-            dropped += window.dropped;
-        }
-        return dropped;
+        return droppedByTrainer;
     }
 
     @Override
     public void write(StateWriter out) {
         out.writeLong(duplicates);
         out.writeLong(missing);
+        out.writeLong(droppedByTrainer);
         out.writeInt(windows.size());
         windows.forEach((key, window) -> {
             out.writeInt(key.attempt());
@@ -164,7 +179,6 @@ final class Producers implements Persistent {
             out.writeString(key.session());
             out.writeLong(window.highest);
             out.writeLong(window.seen);
-            out.writeLong(window.gone);
             out.writeLong(window.dropped);
         });
     }
@@ -173,6 +187,7 @@ final class Producers implements Persistent {
     public void read(StateReader in) {
         duplicates = in.readLong();
         missing = in.readLong();
+        droppedByTrainer = in.readLong();
         windows.clear();
         latestKey = new Key(-1, -1, "");
         int count = in.readCount(CAPACITY);
@@ -181,7 +196,6 @@ final class Producers implements Persistent {
             Window window = new Window();
             window.highest = in.readLong();
             window.seen = in.readLong();
-            window.gone = in.readLong();
             window.dropped = in.readLong();
             windows.put(key, window);
         }

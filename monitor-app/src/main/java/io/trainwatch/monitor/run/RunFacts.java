@@ -53,7 +53,15 @@ public final class RunFacts implements Persistent {
         if (said == null) {
             return before;
         }
-        return said.length() <= MAX_TEXT ? said : said.substring(0, MAX_TEXT);
+        return bounded(said, MAX_TEXT);
+    }
+
+    /** The first {@code max} characters, one less where the last would be half of a surrogate pair. */
+    static String bounded(String text, int max) {
+        if (text.length() <= max) {
+            return text;
+        }
+        return text.substring(0, Character.isHighSurrogate(text.charAt(max - 1)) ? max - 1 : max);
     }
 
     /** Whether a {@code run_started} came at all. */

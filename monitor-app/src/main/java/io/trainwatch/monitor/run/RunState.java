@@ -15,7 +15,6 @@ import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import io.trainwatch.monitor.stats.UnreadableStateException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What is known of one run: what it declared, where it is, and its series. Bounded however long the run: at most
- * {@value #MAX_SERIES} series, names of at most {@value #MAX_NAME} characters; what does not fit is counted.
+ * {@value #MAX_SERIES} series, names of at most {@value #MAX_NAME} characters; what does not fit is counted. Of several
+ * ranks, which run ahead of each other and arrive in batches, rank 0 says where the run is and brings its series.
  *
  * <p>A step that goes back, or a new attempt, opens a segment (DETECTION.md 2.1): short windows keep their content, log
  * buckets go back to the resume step, and {@link #redoing} holds until the largest step is passed.
@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 public final class RunState implements RunView, Persistent {
     static final int MAX_SERIES = 64;
     static final int MAX_NAME = 128;
+    static final int MAX_PATH = 1024;
 
     private final String runId;
     private final RunFacts facts = new RunFacts();
@@ -63,6 +64,10 @@ public final class RunState implements RunView, Persistent {
 
     public RunState(String runId) {
         this.runId = runId;
+        nameOwnSeries();
+    }
+
+    private void nameOwnSeries() {
         named.put(loss.name(), loss);
         named.put(gradNorm.name(), gradNorm);
         named.put(learningRate.name(), learningRate);
@@ -102,19 +107,19 @@ public final class RunState implements RunView, Persistent {
 
     private void completed(TrainingEvent event, StepCompleted body) {
         stepEvents++;
+        if (event.getRank() != 0) {
+            return;
+        }
         finish = null;
         long step = event.getStep() == null ? lastStep + 1 : event.getStep();
         if (firstStep < 0) {
             firstStep = step;
             segmentStart = step;
-        } else if (step <= lastStep && !sameStepOfAnotherRank(event, step)) {
+        } else if (step < lastStep) {
             openSegment(step);
         }
         lastStep = step;
         highestStep = Math.max(highestStep, step);
-        if (event.getRank() != 0) {
-            return;
-        }
         gates.point();
         if (body.getLearningRate() != null) {
             gates.learningRate(facts, step, body.getLearningRate());
@@ -135,10 +140,6 @@ public final class RunState implements RunView, Persistent {
         if (body.getStepTimeSeconds() != null) {
             add("step_time_seconds", Series.Kind.SHOWN, step, body.getStepTimeSeconds());
         }
-    }
-
-    private boolean sameStepOfAnotherRank(TrainingEvent event, long step) {
-        return event.getRank() != 0 && step >= lastStep - 1;
     }
 
     private void evaluated(TrainingEvent event, EvaluationCompleted body) {
@@ -172,7 +173,7 @@ public final class RunState implements RunView, Persistent {
             phase++;
             gates.phaseChanged();
         } else if (body instanceof CheckpointSaved saved) {
-            lastCheckpoint = saved.getPath();
+            lastCheckpoint = saved.getPath() == null ? null : RunFacts.bounded(saved.getPath(), MAX_PATH);
             lastCheckpointStep = event.getStep() == null ? lastStep : event.getStep();
         } else if (body instanceof CheckpointLoaded) {
             gates.resumed();
@@ -190,6 +191,10 @@ public final class RunState implements RunView, Persistent {
         segmentOpened = true;
         segmentStart = step;
         gates.resumed();
+        if (step > highestStep) {
+            return;
+        }
+        firstStep = Math.min(firstStep, step);
         for (Series series : named.values()) {
             series.rewind(step);
         }
@@ -197,12 +202,12 @@ public final class RunState implements RunView, Persistent {
 
     private void add(String name, Series.Kind kind, long step, double value) {
         Series series = named.get(name);
-        if (series == null) {
-            if (named.size() >= MAX_SERIES || name.length() > MAX_NAME) {
-                refusedNames++;
-                return;
-            }
+        if (series == null && named.size() < MAX_SERIES && name.length() <= MAX_NAME) {
             series = open(name, kind);
+        }
+        if (series == null || series.kind() != kind) {
+            refusedNames++;
+            return;
         }
         series.add(events, step, value);
     }
@@ -282,7 +287,7 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
-    public Collection<Series> losses() {
+    public List<Series> losses() {
         return losses;
     }
 
@@ -346,7 +351,7 @@ public final class RunState implements RunView, Persistent {
         return producers.pending();
     }
 
-    /** Points that were refused because the run has too many series or their names are too long. */
+    /** Points that were refused: too many series, a name too long, or a name that a series of another kind has. */
     public long refusedNames() {
         return refusedNames;
     }
@@ -426,14 +431,18 @@ public final class RunState implements RunView, Persistent {
         lastCheckpointStep = in.readLong();
         finish = in.readEnum(FinishStatus.class);
         refusedNames = in.readLong();
+        named.clear();
+        nameOwnSeries();
+        losses.clear();
+        losses.add(loss);
         int count = in.readCount(MAX_SERIES);
         for (int i = 0; i < count; i++) {
             String name = in.readString();
             Series.Kind kind = in.readEnum(Series.Kind.class);
-            if (kind == null) {
-                throw new UnreadableStateException("series " + name + " without a kind");
-            }
             Series series = named.get(name);
+            if (kind == null || (series != null && series.kind() != kind)) {
+                throw new UnreadableStateException("series " + name + " of kind " + kind);
+            }
             (series == null ? open(name, kind) : series).read(in);
         }
     }

@@ -1,6 +1,6 @@
 package io.trainwatch.monitor.run;
 
-import java.util.Collection;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a detector may know of a run beside the event that it judges; the event is already in it. */
@@ -17,10 +17,10 @@ public interface RunView {
     /** Counts the events of the run from 1: identifies the one that is being judged. */
     long eventNumber();
 
-    /** Last completed optimizer step, -1 before the first. */
+    /** Last optimizer step that rank 0 completed, -1 before the first. */
     long lastStep();
 
-    /** First step that was seen, -1 before it. */
+    /** First step of the run that was seen: the smallest that a segment began at. -1 before it. */
     long firstStep();
 
     /** Optimizer steps between {@link #firstStep} and {@link #lastStep}, at least 0. */
@@ -28,7 +28,7 @@ public interface RunView {
         return Math.max(0, lastStep() - firstStep());
     }
 
-    /** Number of {@code step_completed} events judged. */
+    /** Number of {@code step_completed} events judged, of all ranks. */
     long stepEvents();
 
     /** Largest step that was ever completed: below it, steps are being redone. */
@@ -52,7 +52,7 @@ public interface RunView {
     Series gradNorm();
 
     /** The training loss, where the run has one, and its components. */
-    Collection<Series> losses();
+    List<Series> losses();
 
     /** A shown or judged series by name; null if the run has none of it. */
     @Nullable

@@ -75,7 +75,16 @@ public final class Series implements Persistent {
         last = value;
         curve.add(step, value);
         bucketClosed = false;
-        if (window == null || !Double.isFinite(value) || (kind == Kind.LOGARITHMIC && value <= 0)) {
+        if (window == null) {
+            return;
+        }
+        baselinePoints = window.size();
+        median = window.median();
+        scale = window.scale();
+        smallest = window.smallest();
+        t5 = tail.t5();
+        t8 = tail.t8();
+        if (!Double.isFinite(value) || (kind == Kind.LOGARITHMIC && value <= 0)) {
             score = Double.NaN;
             return;
         }
@@ -84,13 +93,7 @@ public final class Series implements Persistent {
             initial = finitePoints == 1 ? value : initial + (value - initial) / finitePoints;
         }
         double x = kind == Kind.LOGARITHMIC ? Math.log(value) : value;
-        baselinePoints = window.size();
-        median = window.median();
-        scale = window.scale();
-        smallest = window.smallest();
         score = window.score(x);
-        t5 = tail.t5();
-        t8 = tail.t8();
         if (trusted()) {
             tail.add(score);
         }
@@ -102,6 +105,7 @@ public final class Series implements Persistent {
 
     /** A segment begins at {@code step}: what is to be redone is forgotten where it can be. */
     void rewind(long step) {
+        firstStep = Math.min(firstStep, step);
         if (buckets != null) {
             buckets.truncate(Math.max(0, step - firstStep));
         }
@@ -140,7 +144,7 @@ public final class Series implements Persistent {
         return initial;
     }
 
-    /** Step of the first point. */
+    /** Step at which the series began: of the first point, or of a segment that began before it. */
     public long firstStep() {
         return firstStep;
     }
@@ -208,6 +212,14 @@ public final class Series implements Persistent {
         if (window != null) {
             window.write(out);
             tail.write(out);
+            // Not what the window says: that has the latest point in it already.
+            out.writeInt(baselinePoints);
+            out.writeDouble(median);
+            out.writeDouble(scale);
+            out.writeDouble(smallest);
+            out.writeDouble(score);
+            out.writeDouble(t5);
+            out.writeDouble(t8);
         }
         if (buckets != null) {
             buckets.write(out);
@@ -225,8 +237,16 @@ public final class Series implements Persistent {
         if (window != null) {
             window.read(in);
             tail.read(in);
-            baselinePoints = window.size();
+            baselinePoints = in.readCount(RobustWindow.CAPACITY);
+            median = in.readDouble();
+            scale = in.readDouble();
+            smallest = in.readDouble();
+            score = in.readDouble();
+            t5 = in.readDouble();
+            t8 = in.readDouble();
         }
+        stamp = -1;
+        bucketClosed = false;
         if (buckets != null) {
             buckets.read(in);
         }

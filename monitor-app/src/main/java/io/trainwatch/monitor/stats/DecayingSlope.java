@@ -1,16 +1,19 @@
 package io.trainwatch.monitor.stats;
 
 /**
- * Least-squares slope of a series against its position, with weights that decay by {@code exp(-1/horizon)} a point. Five
- * sums, centred on the latest point, so that it stays exact over any number of points.
+ * Least-squares slope of a series against its position, with weights that decay by {@code exp(-1/horizon)} a point.
+ * Positions count from the latest point and sums are taken around the means (Welford), so that neither the number of
+ * points nor the height of the series costs precision.
  */
 public final class DecayingSlope implements Persistent {
     private final double decay;
     private double weight;
     private double weightSquares;
-    private double t;
+    /** Mean position, at most 0: the latest point is at 0. */
+    private double meanT;
+
+    private double meanY;
     private double tt;
-    private double y;
     private double yy;
     private double ty;
 
@@ -25,38 +28,37 @@ public final class DecayingSlope implements Persistent {
 
     /** Adds a finite point one position after the one before. */
     public void add(double value) {
-        // Move the origin of t to the new point: every older point is one position further back.
-        tt = decay * (tt - 2 * t + weight);
-        ty = decay * (ty - y);
-        t = decay * (t - weight);
-        weight *= decay;
-        weightSquares *= decay * decay;
-        y *= decay;
-        yy *= decay;
-        weight += 1;
-        weightSquares += 1;
-        y += value;
-        yy += value * value;
+        weight = decay * weight + 1;
+        weightSquares = decay * decay * weightSquares + 1;
+        // The older points move one position back, the new one is at 0.
+        double deltaT = 1 - meanT;
+        double deltaY = value - meanY;
+        meanT += deltaT / weight - 1;
+        meanY += deltaY / weight;
+        tt = decay * tt - deltaT * meanT;
+        yy = decay * yy + deltaY * (value - meanY);
+        ty = decay * ty - deltaY * meanT;
     }
 
     /** Change per position; 0 below three points. */
     public double slope() {
-        double spread = tt - t * t / weight;
-        return effectivePoints() < 3 || spread <= 0 ? 0 : (ty - t * y / weight) / spread;
+        return effectivePoints() < 3 ? 0 : ty / tt;
     }
 
-    /** The slope over its standard error, from the residuals around the line; 0 below three points. */
+    /**
+     * The slope over its standard error, from the residuals around the line; 0 below three points or without a slope, and
+     * of the largest finite magnitude for a line without residuals.
+     */
     public double tStatistic() {
-        double spread = tt - t * t / weight;
         double points = effectivePoints();
-        if (points < 3 || spread <= 0) {
+        if (points < 3 || ty == 0) {
             return 0;
         }
-        double cross = ty - t * y / weight;
-        double residual = Math.max(0, yy - y * y / weight - cross * cross / spread) / weight;
+        double residual = Math.max(0, yy - ty * ty / tt) / weight;
         double variance = residual * points / (points - 2);
-        double error = Math.sqrt(variance * weight / (spread * points));
-        return error == 0 ? Math.copySign(Double.MAX_VALUE, slope()) * (slope() == 0 ? 0 : 1) : slope() / error;
+        double error = Math.sqrt(variance * weight / (tt * points));
+        double t = slope() / error;
+        return Double.isInfinite(t) ? Math.copySign(Double.MAX_VALUE, t) : t;
     }
 
     /** Points that the weights amount to: (sum w)^2 / sum w^2. */
@@ -65,16 +67,16 @@ public final class DecayingSlope implements Persistent {
     }
 
     public void reset() {
-        weight = weightSquares = t = tt = y = yy = ty = 0;
+        weight = weightSquares = meanT = meanY = tt = yy = ty = 0;
     }
 
     @Override
     public void write(StateWriter out) {
         out.writeDouble(weight);
         out.writeDouble(weightSquares);
-        out.writeDouble(t);
+        out.writeDouble(meanT);
+        out.writeDouble(meanY);
         out.writeDouble(tt);
-        out.writeDouble(y);
         out.writeDouble(yy);
         out.writeDouble(ty);
     }
@@ -83,9 +85,9 @@ public final class DecayingSlope implements Persistent {
     public void read(StateReader in) {
         weight = in.readDouble();
         weightSquares = in.readDouble();
-        t = in.readDouble();
+        meanT = in.readDouble();
+        meanY = in.readDouble();
         tt = in.readDouble();
-        y = in.readDouble();
         yy = in.readDouble();
         ty = in.readDouble();
     }

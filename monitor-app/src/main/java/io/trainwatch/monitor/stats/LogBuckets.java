@@ -65,8 +65,14 @@ public final class LogBuckets implements Persistent {
         return closes;
     }
 
-    /** Forgets what lies in and behind the bucket of {@code position}: the run goes on from there. */
+    /**
+     * Forgets what lies in and behind the bucket of {@code position}: the run goes on from there. A position behind the
+     * open bucket forgets nothing.
+     */
     public void truncate(long position) {
+        if (position >= edge) {
+            return;
+        }
         int bucket = 0;
         while (bucket < last && position >= edgeAfter(bucket)) {
             bucket++;

@@ -18,7 +18,7 @@ public final class Moments implements Persistent {
      *
      * @param n points of the group, at least 1
      * @param groupMean their mean, finite
-     * @param groupStd their standard deviation, finite, at least 0
+     * @param groupStd their population standard deviation (squares over n), finite, at least 0
      */
     public void addGroup(double n, double groupMean, double groupStd) {
         double total = count + n;

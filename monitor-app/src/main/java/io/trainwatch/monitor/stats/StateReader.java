@@ -73,6 +73,14 @@ public final class StateReader {
         }
     }
 
+    /** Fills the first {@code count} places of {@code into}. */
+    public void readFloats(float[] into, int count) {
+        need((long) count * Float.BYTES);
+        for (int i = 0; i < count; i++) {
+            into[i] = buffer.getFloat();
+        }
+    }
+
     public String readString() {
         return new String(readBytes(), StandardCharsets.UTF_8);
     }

@@ -55,6 +55,14 @@ public final class StateWriter {
         }
     }
 
+    /** The first {@code count} values, without their number. */
+    public void writeFloats(float[] values, int count) {
+        ByteBuffer out = room(count * Float.BYTES);
+        for (int i = 0; i < count; i++) {
+            out.putFloat(values[i]);
+        }
+    }
+
     public void writeString(String value) {
         writeBytes(value.getBytes(StandardCharsets.UTF_8));
     }

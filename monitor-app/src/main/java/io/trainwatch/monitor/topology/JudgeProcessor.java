@@ -302,7 +302,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private void emit(List<Alert> alerts, long timestampMs) {
         for (Alert alert : alerts) {
-            counters.alert();
+            counters.alert(alert);
             send(Destination.ALERTS, alert.getAlertId(), alert.getRunId(), alertCodec.encode(alert), timestampMs);
         }
         askForCommit();

@@ -1,7 +1,12 @@
 package io.trainwatch.monitor.topology;
 
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Severity;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
 
@@ -9,7 +14,7 @@ import java.util.function.LongConsumer;
 public final class MonitorCounters {
     private final LongAdder events = new LongAdder();
     private final Map<RejectReason, LongAdder> rejected = new EnumMap<>(RejectReason.class);
-    private final LongAdder alerts = new LongAdder();
+    private final Map<AlertKind, LongAdder> alertsOpened = new ConcurrentHashMap<>();
     private final LongAdder commitsRequested = new LongAdder();
     private final LongAdder statesWritten = new LongAdder();
     private final LongAdder stateBytesWritten = new LongAdder();
@@ -17,6 +22,9 @@ public final class MonitorCounters {
     private final LongAdder outcomesDropped = new LongAdder();
     private final LongAdder threadsReplaced = new LongAdder();
     private volatile LongConsumer judgeNanos = nanos -> {};
+
+    /** What an alert episode is when it is opened. */
+    public record AlertKind(String detector, Severity severity) {}
 
     public MonitorCounters() {
         for (RejectReason reason : RejectReason.values()) {
@@ -33,9 +41,11 @@ public final class MonitorCounters {
         return adder(reason).sum();
     }
 
-    /** Changes of alert episodes. */
-    public long alerts() {
-        return alerts.sum();
+    /** Alert episodes that were opened, by what they are; a kind of which none was opened is absent. */
+    public Map<AlertKind, Long> alertsOpened() {
+        Map<AlertKind, Long> sums = new HashMap<>();
+        alertsOpened.forEach((kind, count) -> sums.put(kind, count.sum()));
+        return sums;
     }
 
     /** Commits asked for ahead of the commit interval because of an alert. */
@@ -80,8 +90,12 @@ public final class MonitorCounters {
         adder(reason).increment();
     }
 
-    void alert() {
-        alerts.increment();
+    void alert(Alert change) {
+        if (change.getState() == AlertState.firing) {
+            alertsOpened
+                    .computeIfAbsent(new AlertKind(change.getDetector(), change.getSeverity()), kind -> new LongAdder())
+                    .increment();
+        }
     }
 
     void commitRequested() {

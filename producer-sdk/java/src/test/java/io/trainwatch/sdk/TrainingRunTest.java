@@ -18,6 +18,9 @@ import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TensorSummary;
 import io.trainwatch.event.TrainingEvent;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -355,6 +358,23 @@ class TrainingRunTest {
         }
         assertThat(events).extracting(TrainingEvent::getAttempt).containsExactly(0, 0, 0, 1, 1, 1);
         assertThat(((StepCompleted) events.get(1).getBody()).getLoss()).isNaN();
+    }
+
+    @Test
+    void the_console_gets_one_json_line_per_event() throws Exception {
+        PrintStream before = System.out;
+        ByteArrayOutputStream captured = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
+        try (TrainingRun run = Trainwatch.run("r").start("console:")) {
+            run.step(7, Double.POSITIVE_INFINITY);
+        } finally {
+            System.setOut(before);
+        }
+        List<String> lines = captured.toString(StandardCharsets.UTF_8).lines().toList();
+        assertThat(lines).hasSize(3);
+        TrainingEvent step = new EventJson().read(lines.get(1));
+        assertThat(step.getStep()).isEqualTo(7);
+        assertThat(((StepCompleted) step.getBody()).getLoss()).isEqualTo(Double.POSITIVE_INFINITY);
     }
 
     @Test

@@ -20,6 +20,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
@@ -36,11 +37,15 @@ import org.jctools.queues.MpscArrayQueue;
  *
  * <p>An open loop: calls are due at fixed times, each is timed alone. At 1,000 calls per second the thread sleeps in
  * between, so caches are cold as after real work; at 20,000 it spins. "nothing" is the cost of timing itself and shows the
- * noise of the machine. "ring" and "mpsc" are two ways to hand over, each with a thread that polls: preallocated slots, and
+ * noise of the machine. {@code send} without a broker blocks for {@code max.block.ms} as soon as its buffer is full or it has
+ * forgotten the topic: 1 s here, 60 s by default. "ring" and "mpsc" are two ways to hand over, each with a thread that polls: preallocated slots, and
  * JCTools' queue of allocated events.
  */
 public final class CallerLatency {
     private static final int[] RATES = {1_000, 20_000};
+
+    /** The client's default of 60 s would be a benchmark of one call. */
+    private static final long MAX_BLOCK_MILLIS = 1_000;
 
     private interface Call extends AutoCloseable {
         void step(long step) throws Exception;
@@ -95,7 +100,7 @@ public final class CallerLatency {
                 .spoolDirectory(directory.resolve("spool"))
                 .start("kafka:127.0.0.1:" + port);
         KafkaProducer<String, byte[]> producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", "127.0.0.1:" + port, "acks", "all", "buffer.memory", 256L << 20),
+                Map.of("bootstrap.servers", "127.0.0.1:" + port, "acks", "all", "max.block.ms", MAX_BLOCK_MILLIS),
                 new StringSerializer(),
                 new ByteArraySerializer());
         SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
@@ -131,9 +136,15 @@ public final class CallerLatency {
             Future<RecordMetadata> unused = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", bytes));
         });
         // One round trip, so that nobody is measured while it still connects.
-        RecordMetadata first = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", ready))
-                .get();
-        System.out.println("first record at offset " + first.offset());
+        for (boolean arrived = false; !arrived; ) {
+            try {
+                arrived = producer.send(new ProducerRecord<>(KafkaBroker.TOPIC, "benchmark", ready))
+                        .get()
+                        .hasOffset();
+            } catch (ExecutionException e) {
+                System.out.println("not yet: " + e.getCause());
+            }
+        }
         while (run.delivery().equals(Delivery.NONE) || run.delivery().delivered() < 1) {
             LockSupport.parkNanos(1_000_000);
         }
@@ -181,9 +192,9 @@ public final class CallerLatency {
     }
 
     private static Result result(String name, Call call, int rate, int seconds) throws Exception {
-        long collections = collections();
+        String before = collections();
         long[] nanos = run(call, rate, seconds);
-        long collected = collections() - collections;
+        String after = collections();
         Arrays.sort(nanos);
         long aboveMilli = Arrays.stream(nanos).filter(n -> n > 1_000_000).count();
         return new Result(
@@ -193,15 +204,19 @@ public final class CallerLatency {
                 nanos[(int) (nanos.length * 0.999)],
                 nanos[nanos.length - 1],
                 aboveMilli,
-                collected > 0 ? collected + " GC" : "");
+                (nanos.length < rate * seconds ? "only " + nanos.length + " calls " : "")
+                        + (before.equals(after) ? "" : "GC " + before + " to " + after));
     }
 
+    /** Makes the calls that are due within the time, late ones at once; a call that blocks for long leaves some out. */
     private static long[] run(Call call, int rate, int seconds) throws Exception {
         long period = 1_000_000_000L / rate;
         long[] nanos = new long[rate * seconds];
         boolean sleeps = period > 200_000;
         long due = System.nanoTime() + period;
-        for (int i = 0; i < nanos.length; i++, due += period) {
+        long end = due + seconds * 1_500_000_000L;
+        int i = 0;
+        for (; i < nanos.length && System.nanoTime() < end; i++, due += period) {
             for (long left = due - System.nanoTime(); left > 0; left = due - System.nanoTime()) {
                 if (sleeps) {
                     LockSupport.parkNanos(left);
@@ -213,13 +228,18 @@ public final class CallerLatency {
             call.step(i + 1L);
             nanos[i] = System.nanoTime() - begun;
         }
-        return nanos;
+        return Arrays.copyOf(nanos, i);
     }
 
-    private static long collections() {
-        return ManagementFactory.getGarbageCollectorMXBeans().stream()
-                .mapToLong(GarbageCollectorMXBean::getCollectionCount)
-                .sum();
+    /** Returns the number of garbage collections so far and the time that they took. */
+    private static String collections() {
+        long count = 0;
+        long millis = 0;
+        for (GarbageCollectorMXBean collector : ManagementFactory.getGarbageCollectorMXBeans()) {
+            count += collector.getCollectionCount();
+            millis += collector.getCollectionTime();
+        }
+        return count + " (" + millis + " ms)";
     }
 
     private static Thread polling(Runnable drain) {

@@ -33,18 +33,18 @@ final class EventRing {
     private static final int LEARNING_RATE_BITS = 5;
     private static final int NUMBERS = 6;
 
-    /** Indexes into {@link #counters}, 128 bytes apart so that callers and sender do not invalidate each other. */
+    /** Indexes into {@link #counters}; what callers write and what the sender writes lie 128 bytes apart. */
     private static final int TAIL = 16;
 
-    private static final int ROUTINE_LIMIT = 32;
-    private static final int HEAD = 48;
-    private static final int REFUSED = 64;
+    private static final int ROUTINE_LIMIT = 17;
+    private static final int REFUSED = 18;
+    private static final int HEAD = 34;
 
     private final int capacity;
     private final int reserve;
     private final long[] slots;
     private final @Nullable Object[] bodies;
-    private final long[] counters = new long[80];
+    private final long[] counters = new long[52];
 
     /** Makes a ring of at least {@code capacity} slots, rounded up to a power of two. */
     EventRing(int capacity) {

@@ -19,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends events to Kafka, keyed by run, acknowledged by all in-sync replicas, idempotently.
+ * Sends events to Kafka, keyed by run, acknowledged by all in-sync replicas, in order.
  *
  * <p>The client never blocks us ({@code max.block.ms=0}: what it cannot take at once is refused) and never gives up
  * ({@code delivery.timeout.ms} without end): what it has taken stays in order through every outage, because a batch that
@@ -65,8 +65,13 @@ final class KafkaTransport implements Transport {
         // What the order and the bounds rest on is not for users to set.
         settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, location.bootstrapServers());
         settings.put(ProducerConfig.ACKS_CONFIG, "all");
-        settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
-        settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 5);
+        // A batch that is sent again may arrive twice, which the monitor sees by seq. An idempotent producer would
+        // prevent
+        // that, but one that lost step with its broker (fenced under load) repeats OUT_OF_ORDER_SEQUENCE_NUMBER for
+        // ever
+        // where no delivery timeout ends it. One request at a time keeps the order.
+        settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, false);
+        settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 1);
         settings.put(ProducerConfig.RETRIES_CONFIG, Integer.MAX_VALUE);
         settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Integer.MAX_VALUE);
         settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 0L);

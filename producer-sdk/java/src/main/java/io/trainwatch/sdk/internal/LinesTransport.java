@@ -4,8 +4,6 @@ import io.trainwatch.codec.EventJson;
 import io.trainwatch.codec.SingleObjectCodec;
 import io.trainwatch.codec.UndecodableException;
 import io.trainwatch.event.TrainingEvent;
-import java.io.FileDescriptor;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -80,7 +78,7 @@ final class LinesTransport implements Transport {
         OutputStream open = out;
         if (open == null) {
             if (file == null) {
-                open = new FileOutputStream(FileDescriptor.out);
+                open = System.out;
             } else {
                 Path parent = file.toAbsolutePath().getParent();
                 if (parent != null) {

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * events go behind it. An event leaves memory and disk when it is acknowledged. A transport that breaks is replaced, and
  * sends again what was not acknowledged.
  *
- * <p>The thread never waits for anything but the clock: it polls, and naps 1 ms, up to 8 ms while nothing happens.
+ * <p>The thread never waits for anything but the clock: it polls, and naps 1 ms, up to 20 ms while nothing happens.
  */
 final class Sender implements Runnable {
     static final long SPILL_AFTER_MILLIS = 1_000;
@@ -32,7 +32,7 @@ final class Sender implements Runnable {
 
     private static final long MILLI = 1_000_000;
     private static final long MIN_NAP_NANOS = MILLI;
-    private static final long MAX_NAP_NANOS = 8 * MILLI;
+    private static final long MAX_NAP_NANOS = 20 * MILLI;
     private static final long REOPEN_PAUSE_NANOS = 1_000 * MILLI;
     private static final long ACTIVITY_BEAT_PAUSE_NANOS = 1_000 * MILLI;
     private static final int DRAIN_BATCH = 1_024;
@@ -110,7 +110,7 @@ final class Sender implements Runnable {
 
     @Override
     public void run() {
-        spool = spools.get();
+        guarded(this::open);
         long nap = MIN_NAP_NANOS;
         while (!isDone()) {
             boolean worked = guarded(this::turn);
@@ -137,6 +137,11 @@ final class Sender implements Runnable {
             }
             return false;
         }
+    }
+
+    private boolean open() {
+        spool = spools.get();
+        return true;
     }
 
     private boolean turn() {

@@ -72,6 +72,7 @@ final class Spool {
     private final List<FileChannel> locks = new ArrayList<>();
     private final List<Path> lockedDirectories = new ArrayList<>();
 
+    private ByteBuffer frame = ByteBuffer.allocate(512);
     private @Nullable Path ownDirectory;
     private @Nullable FileChannel writer;
     private @Nullable Segment writing;
@@ -213,10 +214,10 @@ final class Spool {
             if (channel == null) {
                 throw new IOException("no segment is open");
             }
-            ByteBuffer frame = frame(event);
+            ByteBuffer bytes = frame(event);
             long position = segment.bytes;
-            while (frame.hasRemaining()) {
-                position += channel.write(frame, position);
+            while (bytes.hasRemaining()) {
+                position += channel.write(bytes, position);
             }
         } catch (IOException | UncheckedIOException | SecurityException e) {
             retryAtNanos = System.nanoTime() + RETRY_SECONDS * 1_000_000_000L;
@@ -246,16 +247,19 @@ final class Spool {
         return Outcome.KEPT;
     }
 
-    private static ByteBuffer frame(Outgoing event) {
-        ByteBuffer frame = ByteBuffer.allocate(FRAME_BYTES + event.bytes.length);
-        frame.putInt(event.bytes.length).putInt(0).put(event.importance.code);
-        frame.put(event.bytes).putInt(4, checksum(frame.array())).flip();
-        return frame;
+    /** Returns the frame of an event, in a buffer that the next call uses again. */
+    private ByteBuffer frame(Outgoing event) {
+        int length = FRAME_BYTES + event.bytes.length;
+        if (frame.capacity() < length) {
+            frame = ByteBuffer.allocate(2 * length);
+        }
+        frame.clear().putInt(event.bytes.length).putInt(0).put(event.importance.code);
+        return frame.put(event.bytes).putInt(4, checksum(frame.array(), length)).flip();
     }
 
-    private static int checksum(byte[] frame) {
+    private static int checksum(byte[] frame, int length) {
         CRC32C crc = new CRC32C();
-        crc.update(frame, 8, frame.length - 8);
+        crc.update(frame, 8, length - 8);
         return (int) crc.getValue();
     }
 
@@ -428,7 +432,7 @@ final class Spool {
         byte[] checked = new byte[8 + 1 + length];
         in.readFully(checked, 8, 1 + length);
         Importance importance = Importance.of(checked[8]);
-        if (checksum(checked) != checksum || importance == null) {
+        if (checksum(checked, checked.length) != checksum || importance == null) {
             return null;
         }
         return new Outgoing(Arrays.copyOfRange(checked, FRAME_BYTES, checked.length), importance, System.nanoTime());

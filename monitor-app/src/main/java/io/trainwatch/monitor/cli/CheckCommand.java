@@ -1,0 +1,275 @@
+package io.trainwatch.monitor.cli;
+
+import io.trainwatch.attach.LogEntry;
+import io.trainwatch.attach.LogFormat;
+import io.trainwatch.attach.LogFormats;
+import io.trainwatch.attach.LogInput;
+import io.trainwatch.attach.LogReader;
+import io.trainwatch.monitor.cli.LogVerdict.RunVerdict;
+import io.trainwatch.monitor.config.Configuration;
+import io.trainwatch.monitor.judge.RunJudge;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Judges logs that are there, without Kafka. */
+@Command(
+        name = "check",
+        mixinStandardHelpOptions = true,
+        versionProvider = Trainwatch.Version.class,
+        description = {
+            "Judges training logs that you have, exactly as the monitor would have judged the run live. Needs no Kafka.",
+            ""
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  trainwatch check train.jsonl",
+            "  trainwatch check output/checkpoint-5000/trainer_state.json",
+            "  trainwatch check --output jsonl runs/ | jq 'select(.kind == \"alert\")'",
+            "  zcat train.jsonl.gz | trainwatch check -",
+            "",
+            "A detector that lacks what it needs is listed under 'not checked': its silence says nothing.",
+            "",
+            "Exit codes:",
+            "  0  read everything, nothing at warning or above",
+            "  1  something at warning or above",
+            "  2  a log could not be read, was not recognised, or held no event; the",
+            "     others are judged all the same. A broken line in a log that is",
+            "     otherwise readable is told on stderr and does not count"
+        })
+final class CheckCommand implements Callable<Integer> {
+    private static final int FOUND = 1;
+    private static final int MAX_COMPLAINTS = 5;
+    private static final int EVENTS_BETWEEN_LOOKS_AT_THE_CLOCK = 50_000;
+    private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(3);
+
+    /** How results are written. */
+    enum Output {
+        text,
+        jsonl
+    }
+
+    /** Names for {@code --format}. */
+    static final class FormatNames implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            List<String> names = new ArrayList<>(List.of("auto"));
+            names.addAll(LogFormats.names());
+            return names.iterator();
+        }
+    }
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    CommandSpec spec;
+
+    @Parameters(
+            paramLabel = "PATH",
+            arity = "1..*",
+            description = "Logs, directories (searched for logs of known formats), or - for the standard input.")
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    List<String> paths;
+
+    @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            defaultValue = "auto",
+            completionCandidates = FormatNames.class,
+            description = "What wrote the log: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}, by its content).")
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    String format;
+
+    @Option(
+            names = "--output",
+            paramLabel = "OUTPUT",
+            defaultValue = "text",
+            description = "text for people, or jsonl: a line per alert and per run (default: ${DEFAULT-VALUE}).")
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    Output output;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Settings, the same file as for the monitor.")
+    @Nullable
+    Path config;
+
+    private final RunJudge judge = new RunJudge();
+    private boolean found;
+    private boolean failed;
+
+    @Override
+    public Integer call() throws Exception {
+        // Nothing in it bears on the judgement yet, but a file with a mistake in it must not pass for one that counts.
+        var unused = Configuration.read(config, System.getenv(), Map.of());
+        LogFormat wanted = wantedFormat();
+        PrintWriter out = spec.commandLine().getOut();
+        Report report = output == Output.jsonl
+                ? new JsonlReport(out)
+                : new TextReport(out, spec.commandLine().getColorScheme().ansi());
+        for (String path : paths) {
+            if (path.equals("-")) {
+                check("-", () -> LogInput.of("-", System.in), wanted, report, false);
+            } else if (Files.isDirectory(Path.of(path))) {
+                checkDirectory(Path.of(path), wanted, report);
+            } else {
+                check(path, () -> LogInput.of(Path.of(path)), wanted, report, false);
+            }
+            out.flush();
+        }
+        return failed ? Trainwatch.COULD_NOT : found ? FOUND : 0;
+    }
+
+    private @Nullable LogFormat wantedFormat() {
+        if (format.equals("auto")) {
+            return null;
+        }
+        try {
+            return LogFormats.named(format);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--format: " + e.getMessage() + ", or auto", e);
+        }
+    }
+
+    private void checkDirectory(Path directory, @Nullable LogFormat wanted, Report report) {
+        List<Path> files;
+        try (Stream<Path> walk = Files.walk(directory)) {
+            files = walk.filter(file -> !hidden(directory.relativize(file)))
+                    .filter(Files::isRegularFile)
+                    .sorted()
+                    .toList();
+        } catch (IOException | UncheckedIOException e) {
+            fail(directory.toString(), "cannot be searched: " + e.getMessage());
+            return;
+        }
+        int recognised = 0;
+        List<Path> skipped = new ArrayList<>();
+        for (Path file : files) {
+            if (check(file.toString(), () -> LogInput.of(file), wanted, report, true)) {
+                recognised++;
+            } else {
+                skipped.add(file);
+            }
+        }
+        if (!skipped.isEmpty()) {
+            String names = String.join(
+                    ", ",
+                    skipped.stream()
+                            .limit(MAX_COMPLAINTS)
+                            .map(file -> directory.relativize(file).toString())
+                            .toList());
+            say("%s: skipped %s of no known format: %s%s"
+                    .formatted(
+                            directory,
+                            TextReport.count(skipped.size(), "file"),
+                            names,
+                            skipped.size() > MAX_COMPLAINTS ? ", ..." : ""));
+        }
+        if (recognised == 0) {
+            fail(
+                    directory.toString(),
+                    "holds no log of a known format (" + String.join(", ", LogFormats.names()) + ")");
+        }
+    }
+
+    private static boolean hidden(Path relative) {
+        for (Path part : relative) {
+            if (part.toString().startsWith(".")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private interface Opener {
+        LogInput open() throws IOException;
+    }
+
+    /** Judges one log; says whether it was of a known format. */
+    private boolean check(String name, Opener opener, @Nullable LogFormat wanted, Report report, boolean mayBeUnknown) {
+        LogVerdict verdict = new LogVerdict(judge);
+        try (LogInput input = opener.open()) {
+            LogFormat known = wanted;
+            if (known == null) {
+                Optional<LogFormats.Detection> detection = LogFormats.detect(input);
+                if (detection.isEmpty()) {
+                    if (!mayBeUnknown) {
+                        fail(
+                                name,
+                                "not recognised as any of " + String.join(", ", LogFormats.names())
+                                        + "; if it is one of them, name it with --format");
+                    }
+                    return false;
+                }
+                known = detection.get().format();
+            }
+            try (LogReader reader = known.open(input)) {
+                read(name, reader, verdict);
+            }
+        } catch (NoSuchFileException e) {
+            fail(name, "there is no such file");
+        } catch (AccessDeniedException e) {
+            fail(name, "no permission to read it");
+        } catch (IOException e) {
+            fail(name, "reading failed after " + TextReport.count(verdict.events(), "event") + ": " + e.getMessage());
+        }
+        for (RunVerdict run : verdict.runs()) {
+            report.run(name, run);
+            found |= !run.isQuiet();
+        }
+        return true;
+    }
+
+    private void read(String name, LogReader reader, LogVerdict verdict) throws IOException {
+        long problems = 0;
+        long nextProgress = System.nanoTime() + PROGRESS_NANOS;
+        for (LogEntry entry = reader.next(); entry != null; entry = reader.next()) {
+            if (entry instanceof LogEntry.Event event) {
+                verdict.event(event.event());
+                if (verdict.events() % EVENTS_BETWEEN_LOOKS_AT_THE_CLOCK == 0 && System.nanoTime() > nextProgress) {
+                    nextProgress = System.nanoTime() + PROGRESS_NANOS;
+                    say("%s: %s so far".formatted(name, TextReport.count(verdict.events(), "event")));
+                }
+            } else if (entry instanceof LogEntry.Problem problem) {
+                problems++;
+                if (problems <= MAX_COMPLAINTS) {
+                    say("%s:%d: %s".formatted(name, problem.line(), problem.message()));
+                }
+            }
+        }
+        if (verdict.events() == 0) {
+            fail(name, problems == 0 ? "no event in it" : "no event could be read");
+        } else if (problems > 0) {
+            say("%s: %s could not be read, beside %s"
+                    .formatted(name, TextReport.count(problems, "place"), TextReport.count(verdict.events(), "event")));
+        }
+    }
+
+    private void fail(String name, String why) {
+        failed = true;
+        say(name + ": " + why);
+    }
+
+    private void say(String message) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("trainwatch: " + Printable.of(message));
+        err.flush();
+    }
+}

@@ -1,0 +1,104 @@
+package io.trainwatch.monitor.cli;
+
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.Severity;
+import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.judge.JudgedRun;
+import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.run.RunStatus;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Judges the events of one log, run by run, in the order in which they come. */
+final class LogVerdict {
+
+    /**
+     * What was found in one run.
+     *
+     * @param firstStep step of the first event that has one
+     * @param lastStep step of the last event that has one
+     * @param episodes each at its last change, in the order in which they were opened
+     */
+    record RunVerdict(
+            RunStatus status,
+            long events,
+            @Nullable Long firstStep,
+            @Nullable Long lastStep,
+            List<Episode> episodes) {
+
+        boolean isQuiet() {
+            return episodes.stream().noneMatch(episode -> episode.severity() != Severity.info);
+        }
+    }
+
+    /**
+     * One alert from its first change to its last.
+     *
+     * @param last its last change
+     * @param severity the highest that it had
+     */
+    record Episode(Alert last, Severity severity) {}
+
+    private static final class Run {
+        final JudgedRun judged;
+        final Map<String, Episode> episodes = new LinkedHashMap<>();
+        long events;
+
+        @Nullable
+        Long firstStep;
+
+        @Nullable
+        Long lastStep;
+
+        Run(JudgedRun judged) {
+            this.judged = judged;
+        }
+    }
+
+    private final RunJudge judge;
+    private final Map<String, Run> runs = new LinkedHashMap<>();
+    private long events;
+
+    LogVerdict(RunJudge judge) {
+        this.judge = judge;
+    }
+
+    void event(TrainingEvent event) {
+        events++;
+        Run run = runs.computeIfAbsent(event.getRunId(), id -> new Run(judge.newRun(id)));
+        run.events++;
+        Long step = event.getStep();
+        if (step != null) {
+            run.firstStep = run.firstStep == null ? step : run.firstStep;
+            run.lastStep = step;
+        }
+        for (Alert change : judge.judge(run.judged, event, event.getTimestampMs())) {
+            run.episodes.merge(
+                    change.getAlertId(),
+                    new Episode(change, change.getSeverity()),
+                    (before, now) -> new Episode(change, higher(before.severity(), now.severity())));
+        }
+    }
+
+    long events() {
+        return events;
+    }
+
+    List<RunVerdict> runs() {
+        return runs.values().stream()
+                .map(run -> new RunVerdict(
+                        judge.status(run.judged),
+                        run.events,
+                        run.firstStep,
+                        run.lastStep,
+                        new ArrayList<>(run.episodes.values())))
+                .toList();
+    }
+
+    private static Severity higher(Severity one, Severity other) {
+        return one.compareTo(other) >= 0 ? one : other;
+    }
+}

@@ -1,0 +1,154 @@
+package io.trainwatch.monitor.metrics;
+
+import io.prometheus.metrics.model.registry.MultiCollector;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.run.RunCondition;
+import io.trainwatch.run.RunStatus;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The series of the runs that this instance judges, read from the {@link RunBoard} at each scrape: a run that the board
+ * forgets is gone at the next one, a run that has ended after {@link MetricsSettings#endedRunTtl}.
+ *
+ * <pre>
+ * trainwatch_alert_active{detector="loss_spike",project="vision",run_id="r1",severity="warning"} 1.0
+ * trainwatch_run_info{model_name="resnet-7",project="vision",run_id="r1",run_name="resnet"} 1
+ * trainwatch_run_condition{condition="running",project="vision",run_id="r1"} 1.0
+ * trainwatch_run_detectors_not_checked{project="vision",run_id="r1"} 1.0
+ * trainwatch_run_eval_loss{project="vision",run_id="r1"} 2.5
+ * trainwatch_run_events_total{project="vision",run_id="r1"} 120.0
+ * trainwatch_run_events_duplicate_total{project="vision",run_id="r1"} 2.0
+ * trainwatch_run_events_missing_total{project="vision",run_id="r1"} 3.0
+ * trainwatch_run_grad_norm{project="vision",run_id="r1"} +Inf
+ * trainwatch_run_last_event_timestamp_seconds{project="vision",run_id="r1"} 1.76376E9
+ * trainwatch_run_last_step{project="vision",run_id="r1"} 100.0
+ * trainwatch_run_learning_rate{project="vision",run_id="r1"} 0.001
+ * trainwatch_run_loss{project="vision",run_id="r1"} NaN
+ * trainwatch_run_max_steps{project="vision",run_id="r1"} 1000.0
+ * trainwatch_run_started_timestamp_seconds{project="vision",run_id="r1"} 1.76375E9
+ * </pre>
+ */
+public final class RunMetrics implements MultiCollector {
+    private static final int MAX_LABEL_CHARACTERS = 256;
+    private static final Set<RunCondition> ENDED =
+            EnumSet.of(RunCondition.completed, RunCondition.failed, RunCondition.killed);
+
+    private final RunBoard board;
+    private final MetricsSettings settings;
+    private final InstantSource clock;
+
+    private final Map<String, Long> endedSeenAtMs = new HashMap<>();
+    private Set<String> leftOut = Set.of();
+    private long dropped;
+
+    public RunMetrics(RunBoard board, MetricsSettings settings, InstantSource clock) {
+        this.board = board;
+        this.settings = settings;
+        this.clock = clock;
+    }
+
+    @Override
+    public synchronized MetricSnapshots collect() {
+        List<RunStatus> exported = choose();
+        Exposition exposition = new Exposition();
+        for (RunStatus run : exported) {
+            add(exposition, run);
+        }
+        exposition.add(MetricCatalog.RUN_SERIES_DROPPED, dropped);
+        return exposition.snapshots();
+    }
+
+    private List<RunStatus> choose() {
+        List<RunStatus> active = board.runs().stream()
+                .filter(RunMetrics::isActive)
+                .map(RunSnapshot::status)
+                .toList();
+        List<RunStatus> candidates = new ArrayList<>(active);
+        candidates.addAll(endedOfLate());
+        candidates.sort(Comparator.<RunStatus, Boolean>comparing(
+                        run -> run.getOpenAlerts().isEmpty())
+                .thenComparing(
+                        Comparator.comparingLong(RunStatus::getStartedAtMs).reversed())
+                .thenComparing(RunStatus::getRunId));
+
+        int kept = Math.min(candidates.size(), settings.maxRuns());
+        Set<String> nowLeftOut = new HashSet<>();
+        for (RunStatus run : candidates.subList(kept, candidates.size())) {
+            nowLeftOut.add(run.getRunId());
+            if (!leftOut.contains(run.getRunId())) {
+                dropped++;
+            }
+        }
+        leftOut = nowLeftOut;
+        return candidates.subList(0, kept);
+    }
+
+    /** The time to live counts from the first scrape that saw the end: the clock of a trainer may be years off. */
+    private List<RunStatus> endedOfLate() {
+        long nowMs = clock.millis();
+        List<RunStatus> ended = board.runs().stream()
+                .filter(run -> !isActive(run))
+                .map(RunSnapshot::status)
+                .toList();
+        Set<String> onBoard = new HashSet<>();
+        for (RunStatus run : ended) {
+            onBoard.add(run.getRunId());
+            endedSeenAtMs.putIfAbsent(run.getRunId(), nowMs);
+        }
+        endedSeenAtMs.keySet().retainAll(onBoard);
+        return ended.stream()
+                .filter(run -> nowMs - endedSeenAtMs.getOrDefault(run.getRunId(), nowMs)
+                        <= settings.endedRunTtl().toMillis())
+                .toList();
+    }
+
+    static boolean isActive(RunSnapshot run) {
+        return !ENDED.contains(run.status().getCondition());
+    }
+
+    private static void add(Exposition to, RunStatus run) {
+        String id = run.getRunId();
+        String project = label(run.getProject());
+        to.add(MetricCatalog.RUN_INFO, 1, id, project, label(run.getRunName()), label(run.getModelName()));
+        to.add(MetricCatalog.RUN_CONDITION, 1, id, project, run.getCondition().name());
+        to.add(MetricCatalog.RUN_LOSS, run.getLoss(), id, project);
+        to.add(MetricCatalog.RUN_EVAL_LOSS, run.getEvalLoss(), id, project);
+        to.add(MetricCatalog.RUN_GRAD_NORM, run.getGradNorm(), id, project);
+        to.add(MetricCatalog.RUN_LEARNING_RATE, run.getLearningRate(), id, project);
+        to.add(MetricCatalog.RUN_LAST_STEP, run.getLastStep(), id, project);
+        to.add(MetricCatalog.RUN_MAX_STEPS, run.getMaxSteps(), id, project);
+        to.add(MetricCatalog.RUN_STARTED, run.getStartedAtMs() / 1e3, id, project);
+        to.add(MetricCatalog.RUN_LAST_EVENT, run.getLastEventAtMs() / 1e3, id, project);
+        to.add(MetricCatalog.RUN_EVENTS, run.getEvents(), id, project);
+        to.add(MetricCatalog.RUN_EVENTS_DUPLICATE, run.getDuplicates(), id, project);
+        to.add(MetricCatalog.RUN_EVENTS_MISSING, run.getMissing(), id, project);
+        to.add(MetricCatalog.RUN_DETECTORS_NOT_CHECKED, run.getNotChecked().size(), id, project);
+
+        Map<List<String>, Integer> open = new TreeMap<>(Comparator.comparing(List::toString));
+        run.getOpenAlerts()
+                .forEach((episode, severity) ->
+                        open.merge(List.of(episode.replaceFirst("(?s)/.*", ""), severity), 1, Integer::sum));
+        open.forEach((alert, episodes) ->
+                to.add(MetricCatalog.ALERT_ACTIVE, episodes, id, project, alert.get(0), alert.get(1)));
+    }
+
+    /** An empty label is the same as none to Prometheus. Nobody joins on a long one, and each costs memory. */
+    private static String label(@Nullable String text) {
+        if (text == null) {
+            return "";
+        }
+        return text.length() <= MAX_LABEL_CHARACTERS ? text : text.substring(0, MAX_LABEL_CHARACTERS - 1) + "…";
+    }
+}

@@ -1,0 +1,2 @@
+/** What Prometheus sees of the runs and of the monitor itself. */
+package io.trainwatch.monitor.metrics;

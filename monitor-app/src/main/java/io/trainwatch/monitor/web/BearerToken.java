@@ -1,0 +1,53 @@
+package io.trainwatch.monitor.web;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+
+/** The secret that opens the HTTP interface, as {@code Authorization: Bearer ...}. Never printed. */
+public final class BearerToken {
+    /** Fewest characters: 16 random ones of 64 kinds hold 96 bits, beyond guessing over a network. */
+    public static final int MIN_CHARACTERS = 16;
+
+    private static final String SCHEME = "Bearer ";
+
+    private final byte[] digest;
+
+    /**
+     * Keeps a digest of the secret.
+     *
+     * @throws IllegalArgumentException if it is shorter than {@value #MIN_CHARACTERS} characters or has any that cannot
+     *     stand in a header
+     */
+    public BearerToken(String secret) {
+        if (secret.length() < MIN_CHARACTERS) {
+            throw new IllegalArgumentException("the token has " + secret.length() + " characters, it needs at least "
+                    + MIN_CHARACTERS + ": make one with 'openssl rand -hex 24'");
+        }
+        if (!secret.chars().allMatch(c -> c > 0x20 && c < 0x7f)) {
+            throw new IllegalArgumentException(
+                    "the token has characters other than visible ASCII: make one with 'openssl rand -hex 24'");
+        }
+        digest = sha256(secret);
+    }
+
+    /** Whether the value of an {@code Authorization} header carries the secret; takes the same time however much matches. */
+    boolean opens(String authorization) {
+        return authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length())
+                && MessageDigest.isEqual(
+                        digest, sha256(authorization.substring(SCHEME.length()).strip()));
+    }
+
+    private static byte[] sha256(String text) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "BearerToken[hidden]";
+    }
+}

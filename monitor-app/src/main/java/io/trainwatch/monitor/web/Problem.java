@@ -1,0 +1,44 @@
+package io.trainwatch.monitor.web;
+
+import io.javalin.http.Context;
+import io.javalin.http.HttpStatus;
+
+/** Why a request was not answered, as RFC 9457 has it. */
+final class Problem extends Exception {
+    private static final long serialVersionUID = 1L;
+    static final String CONTENT_TYPE = "application/problem+json";
+
+    private final HttpStatus status;
+
+    private Problem(HttpStatus status, String detail) {
+        super(detail, null, false, false);
+        this.status = status;
+    }
+
+    static Problem notFound(String detail) {
+        return new Problem(HttpStatus.NOT_FOUND, detail);
+    }
+
+    static Problem badRequest(String detail) {
+        return new Problem(HttpStatus.BAD_REQUEST, detail);
+    }
+
+    void answer(Context context) {
+        answer(context, status, String.valueOf(getMessage()));
+    }
+
+    static void answer(Context context, HttpStatus status, String detail) {
+        context.status(status);
+        context.result(json(status.getCode(), status.getMessage(), detail)).contentType(CONTENT_TYPE);
+    }
+
+    static String json(int status, String title, String detail) {
+        return Json.text(out -> {
+            out.writeStartObject();
+            out.writeStringField("title", title);
+            out.writeNumberField("status", status);
+            out.writeStringField("detail", detail);
+            out.writeEndObject();
+        });
+    }
+}

@@ -1,0 +1,221 @@
+package io.trainwatch.monitor.web;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.javalin.config.RoutesConfig;
+import io.javalin.http.Context;
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Severity;
+import io.trainwatch.codec.RecordJson;
+import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.SeriesSnapshot;
+import io.trainwatch.run.RunCondition;
+import io.trainwatch.run.RunStatus;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.avro.generic.IndexedRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The runs that this instance judges, for reading.
+ *
+ * <ul>
+ *   <li>{@code GET /api/v1/runs?project=&condition=&limit=&after=}: statuses, latest start first; {@code next} is the
+ *       {@code after} of the next page
+ *   <li>{@code GET /api/v1/runs/{id}}: one status and the names of its series
+ *   <li>{@code GET /api/v1/runs/{id}/series/{name}?points=}: one series in at most {@code points} stretches, each with its
+ *       extremes
+ *   <li>{@code GET /api/v1/runs/{id}/alerts?severity=&state=}: its episodes, open ones first
+ *   <li>{@code GET /api/v1/alerts?project=&severity=&state=&limit=}: episodes of all runs, open ones first, then by latest
+ *       change
+ * </ul>
+ */
+final class RunsApi {
+    private static final int DEFAULT_LIMIT = 100;
+    private static final int MAX_LIMIT = 1_000;
+    private static final int MAX_POINTS = 1_000;
+
+    private static final Comparator<RunStatus> LATEST_START_FIRST =
+            Comparator.comparingLong(RunStatus::getStartedAtMs).reversed().thenComparing(RunStatus::getRunId);
+
+    static final Comparator<Alert> OPEN_FIRST = Comparator.<Alert, Boolean>comparing(
+                    alert -> alert.getState() == AlertState.resolved)
+            .thenComparing(Comparator.comparingLong(Alert::getChangedAtMs).reversed())
+            .thenComparing(Alert::getAlertId);
+
+    private final RunBoard board;
+
+    private RunsApi(RunBoard board) {
+        this.board = board;
+    }
+
+    static void addTo(RoutesConfig routes, RunBoard board) {
+        RunsApi api = new RunsApi(board);
+        routes.get("/api/v1/runs", api::runs);
+        routes.get("/api/v1/runs/{id}", api::run);
+        routes.get("/api/v1/runs/{id}/series/<name>", api::series);
+        routes.get("/api/v1/runs/{id}/alerts", api::alertsOfRun);
+        routes.get("/api/v1/alerts", api::alerts);
+    }
+
+    private void runs(Context context) throws Problem {
+        Query query = Query.of(context, "project", "condition", "limit", "after");
+        String project = query.text("project");
+        Set<String> conditions = query.names("condition", names(RunCondition.values()));
+        int limit = query.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT);
+        RunStatus after = cursor(query.text("after"));
+
+        List<RunStatus> page = board.runs().stream()
+                .map(RunSnapshot::status)
+                .filter(run -> project == null || project.equals(run.getProject()))
+                .filter(run -> conditions.isEmpty()
+                        || conditions.contains(run.getCondition().name()))
+                .filter(run -> after == null || LATEST_START_FIRST.compare(run, after) > 0)
+                .sorted(LATEST_START_FIRST)
+                .limit(limit + 1L)
+                .toList();
+        answer(context, out -> {
+            out.writeStartObject();
+            writeAll(out, "runs", page.subList(0, Math.min(limit, page.size())));
+            if (page.size() > limit) {
+                RunStatus last = page.get(limit - 1);
+                out.writeStringField("next", last.getStartedAtMs() + ":" + last.getRunId());
+            }
+            out.writeEndObject();
+        });
+    }
+
+    private void run(Context context) throws Problem {
+        Query.of(context);
+        RunSnapshot run = find(context);
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeFieldName("run");
+            RecordJson.write(run.status(), out);
+            out.writeArrayFieldStart("series");
+            for (SeriesSnapshot series : new TreeMap<>(run.series()).values()) {
+                out.writeStartObject();
+                out.writeStringField("name", series.name());
+                out.writeNumberField("points", series.points());
+                Json.number(out, "last", series.last());
+                out.writeEndObject();
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    private void series(Context context) throws Problem {
+        int points = Query.of(context, "points").integer("points", 1, MAX_POINTS, MAX_POINTS);
+        RunSnapshot run = find(context);
+        String name = context.pathParam("name");
+        SeriesSnapshot series = run.series().get(name);
+        if (series == null) {
+            throw Problem.notFound("run '%s' has no series '%s'; it has: %s"
+                    .formatted(
+                            Query.shown(run.status().getRunId()),
+                            Query.shown(name),
+                            Query.shown(String.join(", ", new TreeMap<>(run.series()).keySet()))));
+        }
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeStringField("run_id", run.status().getRunId());
+            out.writeStringField("series", series.name());
+            out.writeNumberField("points", series.points());
+            Json.number(out, "last", series.last());
+            out.writeArrayFieldStart("buckets");
+            for (SeriesSnapshot.Bucket bucket : Resolution.atMost(points, series.buckets())) {
+                out.writeStartObject();
+                out.writeNumberField("last_step", bucket.lastStep());
+                Json.number(out, "min", bucket.min());
+                Json.number(out, "mean", bucket.mean());
+                Json.number(out, "max", bucket.max());
+                out.writeEndObject();
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    private void alertsOfRun(Context context) throws Problem {
+        Query query = Query.of(context, "severity", "state");
+        answerAlerts(context, query, find(context).alerts().stream(), RunSnapshot.MAX_ALERTS);
+    }
+
+    private void alerts(Context context) throws Problem {
+        Query query = Query.of(context, "project", "severity", "state", "limit");
+        String project = query.text("project");
+        int limit = query.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT);
+        answerAlerts(
+                context,
+                query,
+                board.runs().stream()
+                        .flatMap(run -> run.alerts().stream())
+                        .filter(alert -> project == null || project.equals(alert.getProject())),
+                limit);
+    }
+
+    private static void answerAlerts(Context context, Query query, Stream<Alert> of, int limit) throws Problem {
+        Set<String> severities = query.names("severity", names(Severity.values()));
+        Set<String> states = query.names("state", Set.of("open", "resolved"));
+        List<Alert> alerts = of.filter(alert -> severities.isEmpty()
+                        || severities.contains(alert.getSeverity().name()))
+                .filter(alert -> states.isEmpty()
+                        || states.contains(alert.getState() == AlertState.resolved ? "resolved" : "open"))
+                .sorted(OPEN_FIRST)
+                .limit(limit)
+                .toList();
+        answer(context, out -> {
+            out.writeStartObject();
+            writeAll(out, "alerts", alerts);
+            out.writeEndObject();
+        });
+    }
+
+    private RunSnapshot find(Context context) throws Problem {
+        String id = context.pathParam("id");
+        return board.run(id)
+                .orElseThrow(() -> Problem.notFound("this monitor judges no run '" + Query.shown(id)
+                        + "': it has sent nothing, ended long ago, or another instance judges it"));
+    }
+
+    private static @Nullable RunStatus cursor(@Nullable String text) throws Problem {
+        if (text == null) {
+            return null;
+        }
+        int colon = text.indexOf(':');
+        try {
+            RunStatus cursor = new RunStatus();
+            cursor.setStartedAtMs(Long.parseLong(text.substring(0, Math.max(colon, 0))));
+            cursor.setRunId(text.substring(colon + 1));
+            return cursor;
+        } catch (NumberFormatException e) {
+            throw Problem.badRequest(
+                    "after is '" + Query.shown(text) + "': take it from 'next' of the page before, as it is");
+        }
+    }
+
+    private static void writeAll(JsonGenerator out, String name, List<? extends IndexedRecord> records)
+            throws IOException {
+        out.writeArrayFieldStart(name);
+        for (IndexedRecord record : records) {
+            RecordJson.write(record, out);
+        }
+        out.writeEndArray();
+    }
+
+    private static <E extends Enum<E>> Set<String> names(E[] constants) {
+        return Arrays.stream(constants).map(Enum::name).collect(Collectors.toSet());
+    }
+
+    private static void answer(Context context, Json.Body body) {
+        context.result(Json.text(body)).contentType("application/json");
+    }
+}

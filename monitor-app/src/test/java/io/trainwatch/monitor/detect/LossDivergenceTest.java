@@ -1,0 +1,156 @@
+package io.trainwatch.monitor.detect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream.Scenario;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LossDivergenceTest implements DetectorContract {
+    private static final String LOSS_DIVERGENCE = "loss_divergence";
+
+    @Override
+    public String detector() {
+        return LOSS_DIVERGENCE;
+    }
+
+    @Override
+    public Scenario healthy() {
+        return run -> run.steps(3000);
+    }
+
+    /** From step 2001 on the loss gives back a fifth of its progress in 1,000 steps. */
+    @Override
+    public Scenario fault() {
+        return ramp(0.2);
+    }
+
+    /** A loss of 3.3 that comes down to 2 and then gives back a share of its progress of 1.2 per 1,000 steps. */
+    private static Scenario ramp(double shareOfProgress) {
+        return run -> run.loss(step -> 2
+                        + 3 * Math.pow(Math.min(step, 2000) + 10.0, -0.35)
+                        + run.noise(0.03)
+                        + Math.max(0, step - 2000) * 1.13 * shareOfProgress / 1000)
+                .steps(4500);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.02, 1100", "0.05, 700", "0.2, 320", "1.0, 160"})
+    void a_ramp_is_found_the_sooner_the_steeper_it_is(double shareOfProgress, long within) {
+        Judging.Episode divergence = Judging.of(ramp(shareOfProgress)).only(LOSS_DIVERGENCE);
+        assertThat(divergence.openedStep()).isBetween(2001L, 2000 + within);
+        assertThat(divergence.onsetStep()).isBetween(1800L, divergence.openedStep());
+        assertThat(divergence.first().getSeverity()).isEqualTo(Severity.warning);
+        assertThat(divergence.message())
+                .matches(
+                        "loss rises since step \\d+: 2\\.\\d+ now, 2\\.\\d+ at its best, [\\d.]+ % of its progress lost");
+    }
+
+    @Test
+    void a_fifth_of_the_progress_lost_is_critical() {
+        Judging.Episode divergence = Judging.of(ramp(0.2)).only(LOSS_DIVERGENCE);
+        assertThat(divergence.stepOf(Severity.critical)).isBetween(2900L, 3400L);
+    }
+
+    @Test
+    void above_where_it_began_is_critical_after_five_of_eight_points() {
+        // Began at 3.2; half of that more is 4.8.
+        Judging.Episode divergence =
+                Judging.of(run -> run.steps(100).loss(step -> 6).steps(40)).only(LOSS_DIVERGENCE);
+        assertThat(divergence.openedStep()).isEqualTo(105);
+        assertThat(divergence.onsetStep()).isEqualTo(105);
+        assertThat(divergence.highest()).isEqualTo(Severity.critical);
+        assertThat(divergence.message()).matches("loss is 6, above the 2\\.\\d+ where it began");
+    }
+
+    @Test
+    void a_spike_that_comes_back_is_none() {
+        assertThat(Judging.of(run -> run.steps(1000)
+                                .steps(20, (body, step) -> body.setLoss(2.5))
+                                .steps(1000))
+                        .episodes(LOSS_DIVERGENCE))
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {1e-4, 1, 1e6, -1})
+    void the_scale_and_the_sign_of_the_loss_do_not_matter(double unit) {
+        Judging judging = Judging.of(run -> run.loss(step -> 2 * unit
+                        + Math.abs(unit)
+                                * (3 * Math.pow(Math.min(step, 2000) + 10.0, -0.35)
+                                        + run.noise(0.03)
+                                        + Math.max(0, step - 2000) * 0.2e-3))
+                .steps(3000));
+        assertThat(judging.only(LOSS_DIVERGENCE).openedStep()).isBetween(2100L, 2400L);
+    }
+
+    @Test
+    void a_loss_that_crosses_zero_is_quiet() {
+        assertThat(Judging.of(run -> run.loss(step -> 3 - 1.2 * Math.log((double) step) + run.noise(0.05))
+                                .steps(3000))
+                        .episodes())
+                .isEmpty();
+    }
+
+    @Test
+    void quantised_logs_are_quiet() {
+        assertThat(Judging.of(run -> {
+                            var loss = run.healthyLoss();
+                            run.loss(step -> Math.rint(10 * loss.applyAsDouble(step)) / 10)
+                                    .steps(3000);
+                        })
+                        .alarms(LOSS_DIVERGENCE))
+                .isEmpty();
+    }
+
+    @Test
+    void a_warm_restart_moves_the_reference() {
+        Judging judging = Judging.of(run -> run.learningRate(
+                        step -> 1e-3 * (0.5 + 0.5 * Math.cos(Math.PI * (step % 1000) / 1000)))
+                .loss(step -> 1.5
+                        + 3 * Math.pow(step + 10.0, -0.35)
+                        + run.noise(0.02)
+                        + 0.2 * Math.cos(Math.PI * (step % 1000) / 1000))
+                .steps(6000));
+        assertThat(judging.alarms(LOSS_DIVERGENCE)).isEmpty();
+    }
+
+    @Test
+    void a_declared_phase_moves_the_reference() {
+        Judging judging = Judging.of(run -> run.steps(1500)
+                .phaseChanged("data_mix")
+                .loss(step -> 2.1 + 3 * Math.pow(step + 10.0, -0.35) + run.noise(0.02))
+                .steps(2000));
+        assertThat(judging.alarms(LOSS_DIVERGENCE)).isEmpty();
+    }
+
+    @Test
+    void steps_that_are_redone_are_not_counted() {
+        assertThat(Judging.of(run -> run.steps(2000).restartAt(500).steps(3000)).alarms())
+                .isEmpty();
+    }
+
+    @Test
+    void where_the_loss_need_not_fall_it_is_info() {
+        Judging judging = Judging.of(run -> {
+            run.started(body -> body.setTask("rl"));
+            fault().accept(run);
+        });
+        assertThat(judging.episodes(LOSS_DIVERGENCE)).isNotEmpty();
+        assertThat(judging.alarms(LOSS_DIVERGENCE)).isEmpty();
+        assertThat(judging.episodes(LOSS_DIVERGENCE).get(0).first().getSuppressedBy())
+                .isEqualTo("metric_profile");
+    }
+
+    @Test
+    void what_is_missing_is_said() {
+        assertThat(Judging.of(run -> run.steps(15)).notChecked(LOSS_DIVERGENCE))
+                .isEqualTo("16 points of loss, 15 came");
+        assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(LOSS_DIVERGENCE))
+                .isEqualTo("step_completed.loss");
+    }
+}

@@ -1,0 +1,141 @@
+package io.trainwatch.monitor.detect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream.Scenario;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class NotLearningTest implements DetectorContract {
+    private static final String NOT_LEARNING = "not_learning";
+
+    @Override
+    public String detector() {
+        return NOT_LEARNING;
+    }
+
+    @Override
+    public Scenario healthy() {
+        return run -> run.steps(1100);
+    }
+
+    /** A loss that scatters around ln 10 and stays. */
+    @Override
+    public Scenario fault() {
+        return run -> run.started(body -> body.setNumClasses(10))
+                .loss(step -> Math.log(10) + run.noise(0.05))
+                .steps(900);
+    }
+
+    @Test
+    void it_is_judged_at_step_500_and_not_before() {
+        Judging.Episode flat = Judging.of(fault()).only(NOT_LEARNING);
+        assertThat(flat.openedStep()).isEqualTo(500);
+        assertThat(flat.onsetStep()).isEqualTo(1);
+        assertThat(flat.highest()).isEqualTo(Severity.warning);
+        assertThat(flat.message())
+                .matches("after 500 steps the loss (improved by only [\\d.e-]+ %|got worse): 2\\.[23]\\d* at the start,"
+                        + " 2\\.[23]\\d* now, the level of chance \\(2\\.303\\)");
+    }
+
+    @Test
+    void a_short_run_is_judged_after_a_quarter_of_it() {
+        Judging judging = Judging.of(run -> {
+            run.started(body -> body.setMaxSteps(800L));
+            run.loss(step -> 2.3 + run.noise(0.05)).steps(300);
+        });
+        assertThat(judging.only(NOT_LEARNING).openedStep()).isEqualTo(200);
+    }
+
+    @Test
+    void a_loss_that_fell_to_chance_has_learned_nothing() {
+        // It began badly scaled at 5 and came to ln 10: better by half, and still chance.
+        Judging judging = Judging.of(run -> run.started(body -> body.setNumClasses(10))
+                .loss(step -> Math.log(10) + 2.7 * Math.exp(-step / 50.0) + run.noise(0.01))
+                .steps(600));
+        assertThat(judging.only(NOT_LEARNING).message()).endsWith("now, the level of chance (2.303)");
+    }
+
+    @Test
+    void the_warm_up_is_waited_for_twice() {
+        Judging judging = Judging.of(run -> {
+            run.started(body -> body.setWarmupSteps(1000L));
+            run.loss(step -> 2.3 + run.noise(0.05)).steps(2500);
+        });
+        assertThat(judging.only(NOT_LEARNING).openedStep()).isEqualTo(2000);
+    }
+
+    @Test
+    void a_learning_rate_that_still_rises_is_waited_for() {
+        Judging judging = Judging.of(run -> run.learningRate(step -> 1e-6 * Math.min(step, 700))
+                .loss(step -> 2.3 + run.noise(0.05))
+                .steps(2500));
+        assertThat(judging.only(NOT_LEARNING).openedStep()).isEqualTo(1400);
+    }
+
+    @Test
+    void an_s_curve_that_falls_later_resolves_it_at_the_next_doubling() {
+        Judging judging =
+                Judging.of(run -> run.loss(step -> 2.3 - 1 / (1 + Math.exp(-(step - 800) / 40.0)) + run.noise(0.02))
+                        .steps(1300));
+        Judging.Episode flat = judging.only(NOT_LEARNING);
+        assertThat(flat.openedStep()).isEqualTo(500);
+        assertThat(flat.last().getResolvedStep()).isEqualTo(1000 + 127);
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {1e-4, 1e6})
+    void the_scale_of_the_loss_does_not_matter(double unit) {
+        assertThat(Judging.of(run -> {
+                            var loss = run.healthyLoss();
+                            run.loss(step -> unit * loss.applyAsDouble(step)).steps(1100);
+                        })
+                        .episodes())
+                .isEmpty();
+        assertThat(Judging.of(run ->
+                                run.loss(step -> unit * (2.3 + run.noise(0.05))).steps(600))
+                        .only(NOT_LEARNING)
+                        .openedStep())
+                .isEqualTo(500);
+    }
+
+    @Test
+    void a_negative_loss_that_falls_has_learned() {
+        assertThat(Judging.of(run -> run.loss(step -> -1 - 0.5 * Math.log((double) step) + run.noise(0.05))
+                                .steps(1100))
+                        .episodes())
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"gan", "rl", "custom"})
+    void where_the_loss_need_not_fall_it_is_info(String profile) {
+        Judging judging = Judging.of(run -> run.started(body -> body.setMetricProfile(profile))
+                .loss(step -> 0.7 + run.noise(0.05))
+                .steps(900));
+        assertThat(judging.only(NOT_LEARNING).highest()).isEqualTo(Severity.info);
+        assertThat(judging.only(NOT_LEARNING).first().getSuppressedBy()).isEqualTo("metric_profile");
+    }
+
+    @Test
+    void steps_that_are_redone_do_not_count() {
+        Judging judging = Judging.of(run -> run.loss(step -> 2.3 + run.noise(0.05))
+                .steps(400)
+                .restartAt(100)
+                .steps(399));
+        assertThat(judging.episodes(NOT_LEARNING)).isEmpty();
+    }
+
+    @Test
+    void what_is_missing_is_said() {
+        assertThat(Judging.of(run -> run.steps(30)).notChecked(NOT_LEARNING))
+                .isEqualTo("500 steps and 20 points of loss, 30 and 30 came");
+        assertThat(Judging.of(run -> run.loggedEvery(100).steps(7)).notChecked(NOT_LEARNING))
+                .isEqualTo("500 steps and 20 points of loss, 601 and 7 came");
+        assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(NOT_LEARNING))
+                .isEqualTo("step_completed.loss");
+    }
+}

@@ -1,0 +1,108 @@
+package io.trainwatch.monitor.detect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.trainwatch.alert.Severity;
+import io.trainwatch.event.FinishStatus;
+import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream.Scenario;
+import org.junit.jupiter.api.Test;
+
+class StalledRunTest implements DetectorContract {
+    private static final String STALLED_RUN = "stalled_run";
+
+    @Override
+    public String detector() {
+        return STALLED_RUN;
+    }
+
+    /** A step a second, heartbeats, the usual evaluation of 50 s. */
+    @Override
+    public Scenario healthy() {
+        return run -> {
+            for (int i = 0; i < 10; i++) {
+                run.steps(20).heartbeat("train").silence(49).evaluation(2).silence(5);
+            }
+            run.finished(FinishStatus.completed).silence(10_000);
+        };
+    }
+
+    @Override
+    public Scenario fault() {
+        return run -> run.steps(100).heartbeat("train").silence(200).steps(10);
+    }
+
+    @Test
+    void silence_after_heartbeats_is_a_lost_process() {
+        Judging.Episode lost = Judging.of(fault()).only(STALLED_RUN);
+        assertThat(lost.openedStep()).isEqualTo(100);
+        assertThat(lost.highest()).isEqualTo(Severity.critical);
+        // The heartbeat came one second after the last step, the deadline is the shortest.
+        assertThat(lost.first().getOpenedAtMs() - lost.last().getOpenedAtMs()).isZero();
+        assertThat(lost.message())
+                .isEqualTo(
+                        "lost: no progress for 60 s and no heartbeat for 59 s after step 100: the process, its host or"
+                                + " the network is gone (expected within 60 s)");
+        assertThat(lost.resolved()).isTrue();
+        assertThat(lost.last().getResolvedStep()).isEqualTo(101);
+    }
+
+    @Test
+    void heartbeats_without_steps_are_a_hang_until_they_stop_too() {
+        Judging.Episode hang = Judging.of(run -> {
+                    run.steps(100);
+                    for (int i = 0; i < 10; i++) {
+                        run.heartbeat("evaluation").silence(9);
+                    }
+                    run.silence(60);
+                })
+                .only(STALLED_RUN);
+        assertThat(hang.first().getSeverity()).isEqualTo(Severity.warning);
+        assertThat(hang.message())
+                .startsWith("hang: no progress for 60 s after step 100, but heartbeats go on in phase evaluation");
+        assertThat(hang.highest()).isEqualTo(Severity.critical);
+    }
+
+    @Test
+    void without_heartbeats_it_cannot_be_told_and_is_a_warning() {
+        Judging.Episode silent = Judging.of(run -> run.steps(100).silence(100)).only(STALLED_RUN);
+        assertThat(silent.highest()).isEqualTo(Severity.warning);
+        assertThat(silent.message()).startsWith("silent: no event for 60 s after step 100, and no run_finished");
+    }
+
+    @Test
+    void the_deadline_is_five_times_the_longest_gap_slowly_forgotten() {
+        Judging judging =
+                Judging.of(run -> run.steps(5).silence(39).steps(5).silence(190).steps(5));
+        assertThat(judging.episodes(STALLED_RUN)).isEmpty();
+        assertThat(Judging.of(run -> run.steps(5).silence(39).steps(5).silence(201))
+                        .episodes(STALLED_RUN))
+                .hasSize(1);
+    }
+
+    @Test
+    void a_run_that_never_took_a_step_has_twenty_minutes() {
+        assertThat(Judging.of(run -> run.started(body -> {}).silence(1199)).episodes())
+                .isEmpty();
+        assertThat(Judging.of(run -> run.started(body -> {}).silence(1200))
+                        .only(STALLED_RUN)
+                        .message())
+                .isEqualTo("not started: no step within 20 min of the first event (expected within 20 min)");
+    }
+
+    @Test
+    void it_fires_once_for_each_stall() {
+        Judging judging = Judging.of(run -> run.steps(50).silence(70).steps(400).silence(4000));
+        assertThat(judging.episodes(STALLED_RUN)).hasSize(2);
+        assertThat(judging.episodes(STALLED_RUN).get(0).resolved()).isTrue();
+    }
+
+    @Test
+    void offline_there_is_no_clock() {
+        assertThat(Judging.of(run -> run.steps(10)).notChecked(STALLED_RUN))
+                .isEqualTo("a clock: offline, silence cannot be seen");
+        assertThat(Judging.of(run -> run.steps(10).finished(FinishStatus.failed))
+                        .notChecked(STALLED_RUN))
+                .isEmpty();
+    }
+}

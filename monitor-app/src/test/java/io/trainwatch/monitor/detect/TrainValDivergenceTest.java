@@ -1,0 +1,172 @@
+package io.trainwatch.monitor.detect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream;
+import io.trainwatch.monitor.RunStream.Scenario;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.IntToDoubleFunction;
+import org.junit.jupiter.api.Test;
+
+class TrainValDivergenceTest implements DetectorContract {
+    private static final String TRAIN_VAL_DIVERGENCE = "train_val_divergence";
+
+    @Override
+    public String detector() {
+        return TRAIN_VAL_DIVERGENCE;
+    }
+
+    @Override
+    public Scenario healthy() {
+        return run -> evaluated(run, 30, i -> 1.6 + 3 * Math.pow(100 * i + 10.0, -0.35) + run.noise(0.01));
+    }
+
+    /** Down to 1.4 at the sixth evaluation, then up by 0.1 at each. */
+    @Override
+    public Scenario fault() {
+        return run -> evaluated(run, 12, i -> 1.4 + 0.1 * Math.abs(i - 6));
+    }
+
+    private static void evaluated(RunStream run, int evaluations, IntToDoubleFunction loss) {
+        for (int i = 1; i <= evaluations; i++) {
+            run.steps(100).evaluation(loss.applyAsDouble(i));
+        }
+    }
+
+    @Test
+    void the_third_rise_of_the_strips_fires_and_the_onset_is_the_minimum() {
+        Judging.Episode overfit = Judging.of(fault()).only(TRAIN_VAL_DIVERGENCE);
+        assertThat(overfit.scope()).isEqualTo("val");
+        assertThat(overfit.openedStep()).isEqualTo(900);
+        assertThat(overfit.onsetStep()).isEqualTo(600);
+        assertThat(overfit.highest()).isEqualTo(Severity.warning);
+        assertThat(overfit.message())
+                .matches(
+                        "val loss rose from 1\\.4\\d* at step \\d+ to 1\\.\\d+ \\([\\d.]+ % worse\\) while the training loss went from 1\\.\\d+ to 1\\.\\d+");
+    }
+
+    @Test
+    void noise_of_two_percent_between_evaluations_is_no_turn() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 200; seed++) {
+            Random random = new Random(seed);
+            Judging judging = Judging.of(run -> {
+                for (int i = 1; i <= 40; i++) {
+                    run.steps(2).evaluation((1.6 + Math.pow(i, -0.35)) * (1 + 0.02 * random.nextGaussian()));
+                }
+            });
+            alarmed += judging.alarms(TRAIN_VAL_DIVERGENCE).size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(3);
+    }
+
+    @Test
+    void a_training_loss_that_rises_too_is_no_overfitting() {
+        Judging judging = Judging.of(run -> {
+            run.loss(step -> 2 + step / 1000.0);
+            fault().accept(run);
+        });
+        assertThat(judging.episodes(TRAIN_VAL_DIVERGENCE)).isEmpty();
+    }
+
+    @Test
+    void a_gap_that_stays_is_no_evidence() {
+        assertThat(Judging.of(run -> evaluated(run, 30, i -> 4 + 3 * Math.pow(100 * i, -0.35)))
+                        .episodes())
+                .isEmpty();
+    }
+
+    @Test
+    void a_loss_that_goes_below_zero_is_judged_by_its_progress() {
+        Judging judging = Judging.of(run -> evaluated(run, 14, i -> -3 + 0.5 * Math.abs(i - 6)));
+        assertThat(judging.only(TRAIN_VAL_DIVERGENCE).highest()).isEqualTo(Severity.warning);
+    }
+
+    @Test
+    void an_accuracy_that_falls_by_two_standard_errors_makes_it_critical() {
+        Judging.Episode overfit = Judging.of(run ->
+                        withAccuracy(run, i -> i <= 6 ? 0.8 : 0.8 - 0.02 * (i - 6), 10_000L))
+                .only(TRAIN_VAL_DIVERGENCE);
+        assertThat(overfit.highest()).isEqualTo(Severity.critical);
+        assertThat(overfit.last().getMessage()).matches(".*; accuracy fell from 0\\.8 to 0\\.\\d+");
+    }
+
+    @Test
+    void an_accuracy_that_holds_is_over_confidence() {
+        Judging.Episode overfit =
+                Judging.of(run -> withAccuracy(run, i -> 0.8, 10_000L)).only(TRAIN_VAL_DIVERGENCE);
+        assertThat(overfit.highest()).isEqualTo(Severity.warning);
+        assertThat(overfit.message()).endsWith("; accuracy holds at 0.8: over-confidence");
+    }
+
+    @Test
+    void without_the_number_of_samples_nothing_is_critical() {
+        assertThat(Judging.of(run -> withAccuracy(run, i -> i <= 6 ? 0.8 : 0.2, null))
+                        .only(TRAIN_VAL_DIVERGENCE)
+                        .highest())
+                .isEqualTo(Severity.warning);
+    }
+
+    private static void withAccuracy(RunStream run, IntToDoubleFunction accuracy, Long samples) {
+        for (int i = 1; i <= 12; i++) {
+            run.steps(100)
+                    .evaluation(
+                            Map.of("loss", 1.4 + 0.1 * Math.abs(i - 6), "accuracy", accuracy.applyAsDouble(i)),
+                            body -> body.setNumSamples(samples));
+        }
+    }
+
+    @Test
+    void it_is_over_after_three_evaluations_back_at_the_minimum() {
+        Judging judging = Judging.of(run -> {
+            fault().accept(run);
+            evaluated(run, 12, i -> 1.35);
+        });
+        assertThat(judging.only(TRAIN_VAL_DIVERGENCE).resolved()).isTrue();
+    }
+
+    @Test
+    void datasets_do_not_mix() {
+        Judging judging = Judging.of(run -> {
+            for (int i = 1; i <= 12; i++) {
+                double falling = 3 - 0.1 * i;
+                run.steps(100)
+                        .evaluation(Map.of("loss", 1.4 + 0.1 * Math.abs(i - 6)), body -> body.setDataset("wiki"))
+                        .evaluation(Map.of("loss", falling), body -> body.setDataset("code"));
+            }
+        });
+        assertThat(judging.only(TRAIN_VAL_DIVERGENCE).scope()).isEqualTo("wiki");
+    }
+
+    @Test
+    void in_reinforcement_learning_it_is_info() {
+        Judging judging = Judging.of(run -> {
+            run.started(body -> body.setMetricProfile("rl"));
+            fault().accept(run);
+        });
+        assertThat(judging.only(TRAIN_VAL_DIVERGENCE).highest()).isEqualTo(Severity.info);
+    }
+
+    @Test
+    void evaluations_of_steps_that_are_redone_do_not_count() {
+        Judging judging = Judging.of(run -> {
+            evaluated(run, 8, i -> 3 - 0.1 * i);
+            run.resumeAt(100);
+            evaluated(run, 6, i -> 2.9 + 0.1 * i);
+        });
+        assertThat(judging.episodes(TRAIN_VAL_DIVERGENCE)).isEmpty();
+    }
+
+    @Test
+    void what_is_missing_is_said() {
+        assertThat(Judging.of(run -> run.steps(10)).notChecked(TRAIN_VAL_DIVERGENCE))
+                .isEqualTo("evaluation_completed.metrics.loss");
+        assertThat(Judging.of(run -> evaluated(run, 2, i -> 2)).notChecked(TRAIN_VAL_DIVERGENCE))
+                .isEqualTo("4 evaluations, 2 came");
+        assertThat(Judging.of(run -> run.evaluation(2).evaluation(2)).notChecked(TRAIN_VAL_DIVERGENCE))
+                .isEqualTo("step_completed.loss beside the evaluations");
+    }
+}

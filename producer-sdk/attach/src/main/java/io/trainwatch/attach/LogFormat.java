@@ -1,0 +1,27 @@
+package io.trainwatch.attach;
+
+import java.io.IOException;
+import java.util.Optional;
+
+/** One way in which training jobs write down what happens. Stateless: what a log needs to remember is in its reader. */
+public interface LogFormat {
+    /** Stable name for command lines and messages, lower case with hyphens. */
+    String name();
+
+    /** One line for people: what writes it, and under which file name. */
+    String description();
+
+    /**
+     * Says by what a log is recognised as this format, e.g. {@code has "log_history"}; empty if it is not.
+     *
+     * @throws IOException if its beginning cannot be read
+     */
+    Optional<String> recognise(LogInput input) throws IOException;
+
+    /**
+     * Reads a log from its start; closing the reader closes the input.
+     *
+     * @throws IOException if it cannot be read
+     */
+    LogReader open(LogInput input) throws IOException;
+}

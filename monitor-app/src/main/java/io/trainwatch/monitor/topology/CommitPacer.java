@@ -10,30 +10,35 @@ package io.trainwatch.monitor.topology;
 final class CommitPacer {
     private static final long LEAST_GAP_NANOS = 20_000_000;
 
+    private boolean committing;
     private long startedAt;
-    private boolean running;
-    private long endedAt;
-    private long took;
-    private boolean none = true;
+    private long commits;
+    private long nextNotBefore;
 
-    /** The first task writes its states; the others of the thread follow. */
-    void started(long nanoTime) {
-        if (!running) {
-            running = true;
+    /** A task writes its states; the others of the thread follow. */
+    void committing(long nanoTime) {
+        if (!committing) {
+            committing = true;
             startedAt = nanoTime;
         }
     }
 
-    /** A task learnt that the commit is done. */
-    void ended(long nanoTime) {
-        running = false;
-        none = false;
-        took = nanoTime - startedAt;
-        endedAt = nanoTime;
+    /** The thread is at judging: a commit that had begun is done. */
+    void judging(long nanoTime) {
+        if (committing) {
+            committing = false;
+            commits++;
+            nextNotBefore = nanoTime + Math.max(LEAST_GAP_NANOS, nanoTime - startedAt);
+        }
     }
 
-    /** How long a commit has to wait, nanoseconds; 0 or less if it need not. */
+    long commits() {
+        return commits;
+    }
+
+    /** How long the next commit has to wait, nanoseconds; 0 or less if it need not. */
     long waitNanos(long nanoTime) {
-        return none ? 0 : endedAt + Math.max(LEAST_GAP_NANOS, took) - nanoTime;
+        judging(nanoTime);
+        return commits == 0 ? 0 : nextNotBefore - nanoTime;
     }
 }

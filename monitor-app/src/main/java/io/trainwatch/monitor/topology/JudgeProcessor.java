@@ -74,6 +74,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private long events;
     private String sweptTo = "";
     private @Nullable Cancellable commitLater;
+    private @Nullable Cancellable commitWatch;
 
     JudgeProcessor(
             RunJudge judge,
@@ -146,6 +147,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         onBoard.clear();
         awaitingBoard.clear();
         commitLater = null;
+        commitWatch = null;
         if (openProgress != null) {
             lag.revoked(partition, openProgress);
         }
@@ -354,20 +356,35 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         if (wait <= 0) {
             commit();
         } else {
-            commitLater = context()
-                    .schedule(Duration.ofMillis(wait / 1_000_000 + 1), PunctuationType.WALL_CLOCK_TIME, t -> {
-                        if (commitLater != null) {
-                            commitLater.cancel();
-                            commitLater = null;
-                        }
-                        commit();
-                    });
+            Duration delay = Duration.ofMillis(wait / 1_000_000 + 1);
+            commitLater = context().schedule(delay, PunctuationType.WALL_CLOCK_TIME, t -> {
+                commitLater = cancel(commitLater);
+                commit();
+            });
         }
     }
 
     private void commit() {
         counters.commitRequested();
         context().commit();
+        if (commitWatch == null) {
+            // A punctuation may come before the commit of its round; the first one after it tells how long it took.
+            CommitPacer pacer = pacers.get();
+            long before = pacer.commits();
+            commitWatch = context().schedule(Duration.ofMillis(1), PunctuationType.WALL_CLOCK_TIME, t -> {
+                pacer.judging(System.nanoTime());
+                if (pacer.commits() != before) {
+                    commitWatch = cancel(commitWatch);
+                }
+            });
+        }
+    }
+
+    private static @Nullable Cancellable cancel(@Nullable Cancellable scheduled) {
+        if (scheduled != null) {
+            scheduled.cancel();
+        }
+        return null;
     }
 
     private long now() {

@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -217,18 +216,12 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
 
     @Override
     public void flushCache() {
-        pacers.get().started(System.nanoTime());
+        pacers.get().committing(System.nanoTime());
         for (StoredRun run : dirty) {
             write(run);
         }
         dirty.clear();
         super.flushCache();
-    }
-
-    @Override
-    public void commit(Map<TopicPartition, Long> changelogOffsets) {
-        super.commit(changelogOffsets);
-        pacers.get().ended(System.nanoTime());
     }
 
     @Override

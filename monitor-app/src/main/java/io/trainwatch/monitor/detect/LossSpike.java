@@ -21,13 +21,14 @@ import org.jspecify.annotations.Nullable;
  * z = (x - median) / scale over the last 128 points, from 64 on
  * fires if z &gt; t5 now, and 3 of the last 5 are &gt; t5, or 2 of the last 3 are &gt; t8,
  *       or z &gt; 40 and the jump is more than a quarter of the median;
- *       or if 2 of the last 3 losses are exactly 0, more than t8 below the median
+ *       or if 2 of the last 3 losses are exactly 0, which none of the 128 points before came near
  * recovered when the median of 8 points is below the median before + 2 scales; after 500 points it is no spike any more
  * </pre>
  *
  * <p>Settings: t5 and t8 calibrate themselves to the tail of the run, at least 5 and 8 scales. The last branch is a batch
  * that the model fits perfectly out of nowhere (inputs overwritten, one label): as far outside as a jump, on the other
- * side. It asks for a median above 1e-4, a thousand times the resolution of a float32 cross entropy. A spike that began
+ * side. It asks for a median above 1e-4 and no point below 1e-5, a thousand and a hundred times the resolution of a float32
+ * cross entropy, nor below four times the resolution of the log. A spike that began
  * under a declared change of phase stays info, because the level may be another from there on, and one that began at a
  * resume for as long as steps are redone, because the loss was as high there before.
  *
@@ -41,7 +42,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     static final double LONE_JUMP = 0.25;
     static final int RECOVERY_POINTS = 8;
     static final int LONGEST = 500;
-    static final double SMALLEST_MEDIAN_FOR_ZERO = 1e-4;
+    static final double SMALLEST_MEDIAN = 1e-4;
+    static final double SMALLEST_POINT = 1e-5;
+    static final double RESOLUTIONS = 4;
 
     /** The excess of one loss, and the spike that it is in. */
     static final class State implements Persistent {
@@ -138,8 +141,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         double x = loss.last();
         boolean excess = state.excess.add(loss, step);
         boolean lone = loss.score() > LONE_SCORE && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
-        state.zeros = ((state.zeros << 1) | (x == 0 ? 1 : 0)) & 0b111;
-        boolean zero = x == 0 && Integer.bitCount(state.zeros) >= 2 && zeroIsOutside(loss);
+        boolean zeroNow = x == 0 && (state.zeros != 0 || zeroIsOutside(loss));
+        state.zeros = ((state.zeros << 1) | (zeroNow ? 1 : 0)) & 0b111;
+        boolean zero = zeroNow && Integer.bitCount(state.zeros) >= 2;
         if (!state.open && (excess || lone || zero)) {
             begin(state, loss, zero && !excess ? step - 1 : Math.max(state.excess.since(), 0), zero && !excess);
             if (lone && !excess) {
@@ -183,7 +187,9 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     }
 
     private static boolean zeroIsOutside(Series loss) {
-        return loss.median() > SMALLEST_MEDIAN_FOR_ZERO && -loss.score() > loss.t8();
+        return loss.median() > SMALLEST_MEDIAN
+                && loss.smallest() > SMALLEST_POINT
+                && loss.smallest() > RESOLUTIONS * loss.resolution();
     }
 
     private static void begin(State state, Series loss, long onset, boolean zeroSpike) {

@@ -169,6 +169,11 @@ public final class Series implements Persistent {
         return scale;
     }
 
+    /** Smallest change between consecutive points, slowly forgotten: the resolution of a rounded log; NaN before one. */
+    public double resolution() {
+        return window == null ? Double.NaN : window.resolution();
+    }
+
     /** Smallest of the points before the latest, in the unit of the series (the logarithm undone). */
     public double smallest() {
         return kind == Kind.LOGARITHMIC ? Math.exp(smallest) : smallest;

@@ -64,6 +64,11 @@ public final class RobustWindow implements Persistent {
         return scale;
     }
 
+    /** The smallest change between consecutive points, slowly forgotten: the resolution of the log; NaN before a change. */
+    public double resolution() {
+        return resolution;
+    }
+
     /** The smallest point in the window, NaN while empty. */
     public double smallest() {
         return size == 0 ? Double.NaN : sorted[0];

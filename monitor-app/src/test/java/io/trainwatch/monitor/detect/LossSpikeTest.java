@@ -96,6 +96,29 @@ class LossSpikeTest implements DetectorContract {
     }
 
     @Test
+    void zeros_fire_however_noisy_the_small_loss_that_never_came_near_them() {
+        Judging.Episode spike = Judging.of(run -> run.loss(step -> 0.002 * Math.exp(run.noise(0.7)))
+                        .steps(500)
+                        .step(0)
+                        .step(0)
+                        .steps(300))
+                .only(LOSS_SPIKE);
+        assertThat(spike.openedStep()).isEqualTo(502);
+    }
+
+    @Test
+    void zeros_in_a_log_of_two_decimals_are_rounding() {
+        assertThat(Judging.of(run -> run.loss(
+                                        step -> Math.rint(100 * (0.02 + Math.abs(run.noise(0.01)))) / 100)
+                                .steps(500)
+                                .step(0)
+                                .step(0)
+                                .steps(300))
+                        .episodes(LOSS_SPIKE))
+                .isEmpty();
+    }
+
+    @Test
     void zeros_in_a_loss_that_converged_to_zero_are_its_normal() {
         assertThat(Judging.of(run -> run.loss(step -> Math.rint(2e4 * Math.exp(-step / 60.0)) / 1e4)
                                 .steps(1200))

@@ -21,7 +21,7 @@ class NonFiniteGradientTest implements DetectorContract {
     @Override
     public Scenario healthy() {
         return run -> run.started(body -> body.setPrecision("fp16"))
-                .steps(12, (body, step) -> overflow(body, 65536 / Math.pow(2, step)))
+                .steps(12, (body, step) -> overflow(body, 65536 / Math.pow(2, (double) step)))
                 .steps(3000, (body, step) -> {
                     body.setLossScale(16.0);
                     if (step % 2000 == 0) {
@@ -76,12 +76,12 @@ class NonFiniteGradientTest implements DetectorContract {
     @Test
     void five_halvings_within_fifty_steps_are_critical() {
         Judging.Episode episode = Judging.of(run -> run.steps(300, (body, step) -> body.setLossScale(1048576.0))
-                        .steps(5, (body, step) -> overflow(body, 1048576 / Math.pow(2, step - 300)))
+                        .steps(5, (body, step) -> overflow(body, 1048576 / Math.pow(2, step - 300.0)))
                         .steps(10, (body, step) -> body.setLossScale(32768.0)))
                 .only(NON_FINITE_GRADIENT);
         assertThat(episode.stepOf(Severity.critical)).isEqualTo(305);
         assertThat(episode.message())
-                .isEqualTo("loss scale halved 5 times within 50 steps, to 3.277e+4".replace("3.277e+4", "32770"));
+                .isEqualTo("loss scale halved 5 times within 50 steps, to 32770");
     }
 
     @Test
@@ -108,7 +108,7 @@ class NonFiniteGradientTest implements DetectorContract {
     void a_lone_overflow_under_fp16_is_info_the_third_within_fifty_steps_a_warning() {
         Judging judging = Judging.of(run -> {
             run.started(body -> body.setPrecision("fp16"));
-            run.steps(300, (body, step) -> unsaid(body, step == 120 || step >= 200 && step % 40 == 0));
+            run.steps(300, (body, step) -> unsaid(body, step == 120 || (step >= 200 && step % 40 == 0)));
         });
         assertThat(judging.only(NON_FINITE_GRADIENT).first().getSeverity()).isEqualTo(Severity.info);
         assertThat(judging.only(NON_FINITE_GRADIENT).openedStep()).isEqualTo(120);

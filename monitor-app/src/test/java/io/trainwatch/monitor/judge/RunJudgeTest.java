@@ -47,7 +47,7 @@ class RunJudgeTest {
                 feature.setName("f");
                 feature.setMean(epoch > 5 ? 2 : run.noise(0.1));
                 feature.setStd(1 + run.noise(0.05));
-                run.features(100, List.of(feature)).labels(Map.of("a", 50L, "b", 50L + epoch * i));
+                run.features(100, List.of(feature)).labels(Map.of("a", 50L, "b", 50L + (long) epoch * i));
             }
         }
         run.steps(20, (body, step) -> body.setLoss(body.getLoss() + 2)).lose(30).steps(300);

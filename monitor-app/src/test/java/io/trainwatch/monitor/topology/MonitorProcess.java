@@ -18,7 +18,6 @@ public final class MonitorProcess {
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx1g",
                         "-XX:TieredStopAtLevel=1",
-                        "-Dorg.apache.avro.SERIALIZABLE_PACKAGES=io.trainwatch.alert",
                         "-cp",
                         System.getProperty("java.class.path"),
                         MonitorProcess.class.getName(),

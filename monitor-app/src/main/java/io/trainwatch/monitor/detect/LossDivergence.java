@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * S = max(0, S + min((B - ref) / sigma, 8) - 2)
  * fires if more than 12 blocks, S &gt; 12, ema - ref &gt; 0.02 |first - ref|            -&gt; warning
  *       and ema - ref &gt; 0.2 |first - ref|                                          -&gt; critical
- * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points
+ * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points,
+ *       or twice the median of the first 3 points, by 4 present scales
  *                                                                                  -&gt; critical
  * </pre>
  *
@@ -45,6 +46,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double CRITICAL_SHARE = 0.2;
     static final double SWING_BLOCKS = 64;
     static final int LEVEL_POINTS = 8;
+    static final int FIRST_POINTS = 3;
     static final double LEVEL_SHARE = 0.5;
     static final double LEVEL_SCALES = 4;
 
@@ -67,6 +69,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         final double[] latest = new double[LEVEL_POINTS];
         long points;
         double initialScale = Double.NaN;
+        final double[] first3 = new double[FIRST_POINTS];
         long levelSince = -1;
 
         @Override
@@ -88,6 +91,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             out.writeDoubles(latest, LEVEL_POINTS);
             out.writeLong(points);
             out.writeDouble(initialScale);
+            out.writeDoubles(first3, FIRST_POINTS);
             out.writeLong(levelSince);
         }
 
@@ -110,6 +114,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             in.readDoubles(latest, LEVEL_POINTS);
             points = in.readLong();
             initialScale = in.readDouble();
+            in.readDoubles(first3, FIRST_POINTS);
             levelSince = in.readLong();
         }
     }
@@ -148,6 +153,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     private static void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
+        if (state.points < FIRST_POINTS) {
+            state.first3[(int) state.points] = loss.last();
+        }
         state.latest[(int) (state.points % LEVEL_POINTS)] = loss.last();
         state.points++;
         if (run.gates().upwardMove() != null || state.phase != run.phase()) {
@@ -239,17 +247,29 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         double initial = loss.initial();
         double level = initial + Math.max(LEVEL_SHARE * Math.abs(initial), LEVEL_SCALES * state.initialScale);
-        int above = 0;
-        for (double point : state.latest) {
-            above += point > level ? 1 : 0;
-        }
-        boolean is = above > LEVEL_POINTS / 2;
+        boolean is = most(state.latest, level) || most(state.latest, settledAbove(state, loss));
         if (!is) {
             state.levelSince = -1;
         } else if (state.levelSince < 0) {
             state.levelSince = run.lastStep();
         }
         return is;
+    }
+
+    /** A loss that blew up within its first points is part of their mean and scale; three points and its present scale are not. */
+    private static double settledAbove(State state, Series loss) {
+        double first = Math.max(
+                Math.min(state.first3[0], state.first3[1]),
+                Math.min(Math.max(state.first3[0], state.first3[1]), state.first3[2]));
+        return first + Math.max(Math.abs(first), LEVEL_SCALES * loss.scale());
+    }
+
+    private static boolean most(double[] points, double level) {
+        int above = 0;
+        for (double point : points) {
+            above += point > level ? 1 : 0;
+        }
+        return above > points.length / 2;
     }
 
     private static double medianOf(double[] values, int count) {

@@ -97,6 +97,22 @@ class LossDivergenceTest implements DetectorContract {
     }
 
     @Test
+    void a_loss_that_blows_up_in_its_first_points_and_settles_above_twice_its_start_is_critical() {
+        Judging judging = Judging.of(run -> run.step(1.4)
+                .step(3.3)
+                .step(24)
+                .step(26)
+                .step(20)
+                .step(16)
+                .step(36)
+                .step(24)
+                .loss(step -> 8.5 + run.noise(0.1))
+                .steps(60));
+        assertThat(judging.only(LOSS_DIVERGENCE).highest()).isEqualTo(Severity.critical);
+        assertThat(judging.only(LOSS_DIVERGENCE).openedStep()).isBetween(16L, 40L);
+    }
+
+    @Test
     void quantised_logs_are_quiet() {
         assertThat(Judging.of(run -> {
                             var loss = run.healthyLoss();

@@ -108,8 +108,7 @@ class LossSpikeTest implements DetectorContract {
 
     @Test
     void zeros_in_a_log_of_two_decimals_are_rounding() {
-        assertThat(Judging.of(run -> run.loss(
-                                        step -> Math.rint(100 * (0.02 + Math.abs(run.noise(0.01)))) / 100)
+        assertThat(Judging.of(run -> run.loss(step -> Math.rint(100 * (0.02 + Math.abs(run.noise(0.01)))) / 100)
                                 .steps(500)
                                 .step(0)
                                 .step(0)

@@ -80,8 +80,7 @@ class NonFiniteGradientTest implements DetectorContract {
                         .steps(10, (body, step) -> body.setLossScale(32768.0)))
                 .only(NON_FINITE_GRADIENT);
         assertThat(episode.stepOf(Severity.critical)).isEqualTo(305);
-        assertThat(episode.message())
-                .isEqualTo("loss scale halved 5 times within 50 steps, to 32770");
+        assertThat(episode.message()).isEqualTo("loss scale halved 5 times within 50 steps, to 32770");
     }
 
     @Test

@@ -33,9 +33,9 @@ import org.apache.kafka.streams.kstream.Consumed;
 
 /**
  * The topology against one that only decodes the same events: the same preloaded topic, settings, guarantee and JVM flags,
- * in turn, each in a fresh JVM. The first quarter of the events warms up and does not count.
+ * in turn, each in a fresh JVM. The first half of the events warms up and does not count: the compiler is busy for tens of seconds.
  *
- * <p>System properties: {@code events} (1,500,000), {@code rounds} (2), {@code runs} (one of 10, 1000, 10000; all), {@code commit} in
+ * <p>System properties: {@code events} (6,000,000), {@code rounds} (2), {@code runs} (one of 10, 1000, 10000; all), {@code commit} in
  * milliseconds (the default of the monitor), {@code guarantee} (EXACTLY_ONCE).
  */
 public final class Throughput {
@@ -44,7 +44,7 @@ public final class Throughput {
     private Throughput() {}
 
     public static void main(String[] args) throws Exception {
-        int events = Integer.getInteger("events", 1_500_000);
+        int events = Integer.getInteger("events", 6_000_000);
         int rounds = Integer.getInteger("rounds", 2);
         String commit = System.getProperty("commit", "");
         String guarantee = System.getProperty("guarantee", "EXACTLY_ONCE");
@@ -172,7 +172,7 @@ public final class Throughput {
             LongSupplier done = judging ? counters::events : passed::sum;
             try (KafkaStreams streams = new KafkaStreams(topology, properties)) {
                 streams.start();
-                awaitEvents(done, events / 4);
+                awaitEvents(done, events / 2);
                 long from = done.getAsLong();
                 long start = System.nanoTime();
                 long cpu = cpuNanos();

@@ -39,7 +39,7 @@ class CrashTest {
     void after_three_kills_each_step_is_judged_once_and_the_alerts_are_those_of_an_undisturbed_run() throws Exception {
         int perRun = EVENTS / RUNS;
         Map<String, List<String>> expected = undisturbed(perRun);
-        assertThat(expected).as("faults are planted in").hasSize(RUNS / 2);
+        assertThat(expected).as("faults are planted in").hasSizeGreaterThanOrEqualTo(RUNS / 2);
 
         try (Broker broker = new Broker(dir.resolve("kafka"))) {
             CompletableFuture<Void> sending = CompletableFuture.runAsync(() -> sendAll(broker, perRun));

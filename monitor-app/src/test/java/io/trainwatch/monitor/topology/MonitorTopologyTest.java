@@ -182,15 +182,17 @@ class MonitorTopologyTest {
         try (TopologyRig rig = new TopologyRig(dir)) {
             Trainer trainer = new Trainer("r");
             byte[] good = trainer.encode(trainer.step());
-            // The run_id comes first: a length of 2^31 - 1 bytes where its own one byte of length was.
-            byte[] lying = new byte[good.length + 4];
-            System.arraycopy(good, 0, lying, 0, 10);
-            System.arraycopy(new byte[] {(byte) 0xFE, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, 0x0F}, 0, lying, 10, 5);
-            System.arraycopy(good, 11, lying, 15, good.length - 11);
-            rig.send(trainer.key(), lying);
+            // The run_id comes first: lengths of 2^31 - 1 and of 2^30 bytes where its own one byte of length was.
+            for (byte[] length : new byte[][] {{-2, -1, -1, -1, 15}, {-128, -128, -128, -128, 8}}) {
+                byte[] lying = new byte[good.length + 4];
+                System.arraycopy(good, 0, lying, 0, 10);
+                System.arraycopy(length, 0, lying, 10, 5);
+                System.arraycopy(good, 11, lying, 15, good.length - 11);
+                rig.send(trainer.key(), lying);
+            }
             assertThat(rig.deadLetters())
                     .extracting(letter -> header(letter, "reason"))
-                    .containsExactly("corrupt");
+                    .containsExactly("corrupt", "corrupt");
         }
     }
 

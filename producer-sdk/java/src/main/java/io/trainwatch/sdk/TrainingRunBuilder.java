@@ -207,8 +207,17 @@ public final class TrainingRunBuilder {
         return where instanceof Location.Noop ? NoopRun.INSTANCE : LiveRun.start(settings, where);
     }
 
+    /** Field by field: the generated builder loads nested classes by name, which Avro forbids unless the JVM trusts them. */
+    private static RunStarted copyOf(RunStarted details) {
+        RunStarted copy = new RunStarted();
+        for (int field = 0; field < details.getSchema().getFields().size(); field++) {
+            copy.put(field, details.get(field));
+        }
+        return copy;
+    }
+
     private RunSettings settings() {
-        RunStarted started = RunStarted.newBuilder(details).build();
+        RunStarted started = copyOf(details);
         if (project != null) {
             started.setProject(project);
         }

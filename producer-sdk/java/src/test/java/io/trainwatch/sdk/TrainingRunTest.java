@@ -10,6 +10,8 @@ import io.trainwatch.event.CheckpointSaved;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.Heartbeat;
+import io.trainwatch.event.Layer;
+import io.trainwatch.event.MetricDeclaration;
 import io.trainwatch.event.PhaseChanged;
 import io.trainwatch.event.PreflightCompleted;
 import io.trainwatch.event.RunFinished;
@@ -59,6 +61,24 @@ class TrainingRunTest {
                 .filter(type::isInstance)
                 .map(type::cast)
                 .toList();
+    }
+
+    @Test
+    void metrics_and_layers_are_declared_and_the_details_stay_as_they_were() {
+        RunStarted details = new RunStarted();
+        details.setMetrics(List.of(new MetricDeclaration("accuracy", "max", true, 0.0, 1.0, "val", 0.9)));
+        details.setLayers(List.of(new Layer("head", 3, "output", true, 64, null)));
+        new TrainingRunBuilder("r1", Map.of())
+                .project("vision")
+                .details(details)
+                .start(location)
+                .close();
+
+        RunStarted started = (RunStarted) events().get(0).getBody();
+        assertThat(started.getProject()).isEqualTo("vision");
+        assertThat(started.getMetrics()).extracting(MetricDeclaration::getName).containsExactly("accuracy");
+        assertThat(started.getLayers()).extracting(Layer::getName).containsExactly("head");
+        assertThat(details.getProject()).isNull();
     }
 
     @Test

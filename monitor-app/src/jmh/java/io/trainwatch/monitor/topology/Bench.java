@@ -28,6 +28,8 @@ final class Bench {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx2g",
+                // As the launcher does: the states of thousands of runs lie across many pages.
+                "-XX:+UseTransparentHugePages",
                 "-cp",
                 System.getProperty("java.class.path"),
                 main.getName()));

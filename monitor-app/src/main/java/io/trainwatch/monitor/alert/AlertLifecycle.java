@@ -76,7 +76,10 @@ public final class AlertLifecycle implements Verdicts, Persistent {
 
     /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
     public void judging(RunView judged, String byDetector, int untilQuiet, long eventAtMs) {
-        run = judged;
+        // Storing a reference costs the garbage collector's barrier, and this is called at every step of every run.
+        if (run != judged) {
+            run = judged;
+        }
         detector = byDetector;
         quietVerdicts = untilQuiet;
         atMs = eventAtMs;
@@ -85,7 +88,9 @@ public final class AlertLifecycle implements Verdicts, Persistent {
     /** The alert changes since the last call, in order. */
     public List<Alert> takeChanges() {
         List<Alert> taken = changes;
-        changes = List.of();
+        if (!taken.isEmpty()) {
+            changes = List.of();
+        }
         return taken;
     }
 

@@ -21,6 +21,11 @@ final class PerScope<T extends Persistent> implements DetectorState {
     private final Supplier<T> factory;
     private final Map<String, T> states = new LinkedHashMap<>();
 
+    /** The latest scope asked for, nearly always the only one: a look-up costs several cache misses. */
+    private @Nullable String latestScope;
+
+    private @Nullable T latest;
+
     PerScope(int version, int capacity, Supplier<T> factory) {
         this.version = version;
         this.capacity = capacity;
@@ -30,11 +35,19 @@ final class PerScope<T extends Persistent> implements DetectorState {
     /** The state of the scope, made at the first call; null if its name is too long or there are too many. */
     @Nullable
     T of(String scope) {
+        if (scope.equals(latestScope)) {
+            return latest;
+        }
         T state = states.get(scope);
-        if (state == null && states.size() < capacity && scope.length() <= MAX_NAME) {
+        if (state == null) {
+            if (states.size() >= capacity || scope.length() > MAX_NAME) {
+                return null;
+            }
             state = factory.get();
             states.put(scope, state);
         }
+        latestScope = scope;
+        latest = state;
         return state;
     }
 
@@ -42,6 +55,7 @@ final class PerScope<T extends Persistent> implements DetectorState {
     T renew(String scope) {
         T state = factory.get();
         states.put(scope, state);
+        latestScope = null;
         return state;
     }
 
@@ -66,6 +80,7 @@ final class PerScope<T extends Persistent> implements DetectorState {
     @Override
     public void read(StateReader in) {
         states.clear();
+        latestScope = null;
         int count = in.readCount(capacity);
         for (int i = 0; i < count; i++) {
             String scope = in.readString();

@@ -15,118 +15,146 @@ import java.util.List;
 final class Curve implements Persistent {
     static final int CAPACITY = 192;
 
-    private long[] lastSteps = new long[8];
-    private float[] mins = new float[8];
-    private float[] means = new float[8];
-    private float[] maxs = new float[8];
-    private int buckets;
+    private static final int FIRST_CAPACITY = 12;
+    private static final int GROWTH = 4;
+
+    private static final int MIN = 0;
+    private static final int MEAN = 1;
+    private static final int MAX = 2;
+    private static final int VALUES = 3;
+
+    private long[] lastSteps = new long[FIRST_CAPACITY];
+    /** Minimum, mean and maximum of each closed bucket in turn. */
+    private float[] values = new float[VALUES * FIRST_CAPACITY];
+
+    private int closed;
     private long pointsPerBucket = 1;
-    private long pointsInLast;
-    private long finiteInLast;
+
+    // The open bucket, which every point touches: beside each other, away from the arrays. None is open before a point.
+    private long points;
+    private long finitePoints;
+    private long lastStep;
+    private float min = Float.NaN;
+    private float max = Float.NaN;
+    private float mean = Float.NaN;
 
     /** Adds a point, finite or not; a step that went back first forgets the buckets that reach it. */
     void add(long step, double value) {
-        if (buckets > 0 && step < lastSteps[buckets - 1]) {
+        if (points > 0 && step < lastStep) {
             truncate(step);
+        } else if (points == pointsPerBucket) {
+            close();
         }
-        if (buckets == 0 || pointsInLast == pointsPerBucket) {
-            open();
-        }
-        int i = buckets - 1;
-        lastSteps[i] = step;
-        pointsInLast++;
+        lastStep = step;
+        points++;
         if (Double.isFinite(value)) {
             float point = (float) Math.max(-Float.MAX_VALUE, Math.min(value, Float.MAX_VALUE));
-            finiteInLast++;
-            mins[i] = Float.isNaN(mins[i]) ? point : Math.min(mins[i], point);
-            maxs[i] = Float.isNaN(maxs[i]) ? point : Math.max(maxs[i], point);
-            means[i] = finiteInLast == 1 ? point : (float) (means[i] + ((double) point - means[i]) / finiteInLast);
+            finitePoints++;
+            min = Float.isNaN(min) ? point : Math.min(min, point);
+            max = Float.isNaN(max) ? point : Math.max(max, point);
+            mean = finitePoints == 1 ? point : (float) (mean + ((double) point - mean) / finitePoints);
         }
     }
 
     List<SeriesSnapshot.Bucket> snapshot() {
-        List<SeriesSnapshot.Bucket> snapshot = new ArrayList<>(buckets);
-        for (int i = 0; i < buckets; i++) {
-            snapshot.add(new SeriesSnapshot.Bucket(lastSteps[i], mins[i], means[i], maxs[i]));
+        List<SeriesSnapshot.Bucket> snapshot = new ArrayList<>(closed + 1);
+        for (int i = 0; i < closed; i++) {
+            int at = VALUES * i;
+            snapshot.add(
+                    new SeriesSnapshot.Bucket(lastSteps[i], values[at + MIN], values[at + MEAN], values[at + MAX]));
+        }
+        if (points > 0) {
+            snapshot.add(new SeriesSnapshot.Bucket(lastStep, min, mean, max));
         }
         return snapshot;
     }
 
     private void truncate(long step) {
-        while (buckets > 0 && lastSteps[buckets - 1] >= step) {
-            buckets--;
+        while (closed > 0 && lastSteps[closed - 1] >= step) {
+            closed--;
         }
-        if (buckets == 0) {
+        if (closed == 0) {
             pointsPerBucket = 1;
         }
-        pointsInLast = pointsPerBucket;
+        open();
+    }
+
+    private void close() {
+        if (closed == lastSteps.length) {
+            int capacity = Math.min(CAPACITY, GROWTH * closed);
+            lastSteps = Arrays.copyOf(lastSteps, capacity);
+            values = Arrays.copyOf(values, VALUES * capacity);
+        }
+        int at = VALUES * closed;
+        lastSteps[closed] = lastStep;
+        values[at + MIN] = min;
+        values[at + MEAN] = mean;
+        values[at + MAX] = max;
+        closed++;
+        if (closed == CAPACITY) {
+            merge();
+        }
+        open();
     }
 
     private void open() {
-        if (buckets == CAPACITY) {
-            merge();
-        }
-        if (buckets == lastSteps.length) {
-            int capacity = Math.min(CAPACITY, 2 * buckets);
-            lastSteps = Arrays.copyOf(lastSteps, capacity);
-            mins = Arrays.copyOf(mins, capacity);
-            means = Arrays.copyOf(means, capacity);
-            maxs = Arrays.copyOf(maxs, capacity);
-        }
-        mins[buckets] = means[buckets] = maxs[buckets] = Float.NaN;
-        buckets++;
-        pointsInLast = 0;
-        finiteInLast = 0;
+        points = 0;
+        finitePoints = 0;
+        min = Float.NaN;
+        max = Float.NaN;
+        mean = Float.NaN;
     }
 
     private void merge() {
         for (int i = 0; i < CAPACITY / 2; i++) {
-            int a = 2 * i;
-            int b = a + 1;
-            lastSteps[i] = lastSteps[b];
-            mins[i] = Float.isNaN(mins[a]) ? mins[b] : Float.isNaN(mins[b]) ? mins[a] : Math.min(mins[a], mins[b]);
-            maxs[i] = Float.isNaN(maxs[a]) ? maxs[b] : Float.isNaN(maxs[b]) ? maxs[a] : Math.max(maxs[a], maxs[b]);
-            means[i] =
-                    Float.isNaN(means[a]) ? means[b] : Float.isNaN(means[b]) ? means[a] : means[a] / 2 + means[b] / 2;
+            int to = VALUES * i;
+            int a = VALUES * 2 * i;
+            int b = a + VALUES;
+            lastSteps[i] = lastSteps[2 * i + 1];
+            boolean none = Float.isNaN(values[a]);
+            boolean only = Float.isNaN(values[b]);
+            values[to + MIN] =
+                    none ? values[b + MIN] : only ? values[a + MIN] : Math.min(values[a + MIN], values[b + MIN]);
+            values[to + MAX] =
+                    none ? values[b + MAX] : only ? values[a + MAX] : Math.max(values[a + MAX], values[b + MAX]);
+            values[to + MEAN] =
+                    none ? values[b + MEAN] : only ? values[a + MEAN] : values[a + MEAN] / 2 + values[b + MEAN] / 2;
         }
-        buckets = CAPACITY / 2;
+        closed = CAPACITY / 2;
         pointsPerBucket *= 2;
-        pointsInLast = pointsPerBucket;
     }
 
     @Override
     public void write(StateWriter out) {
-        out.writeInt(buckets);
+        out.writeInt(closed);
+        out.writeLongs(lastSteps, closed);
+        out.writeFloats(values, VALUES * closed);
         out.writeLong(pointsPerBucket);
-        out.writeLong(pointsInLast);
-        out.writeLong(finiteInLast);
-        for (int i = 0; i < buckets; i++) {
-            out.writeLong(lastSteps[i]);
-            out.writeFloat(mins[i]);
-            out.writeFloat(means[i]);
-            out.writeFloat(maxs[i]);
-        }
+        out.writeLong(points);
+        out.writeLong(finitePoints);
+        out.writeLong(lastStep);
+        out.writeFloat(min);
+        out.writeFloat(max);
+        out.writeFloat(mean);
     }
 
     @Override
     public void read(StateReader in) {
-        buckets = in.readCount(CAPACITY);
-        pointsPerBucket = in.readLong();
-        pointsInLast = in.readLong();
-        finiteInLast = in.readLong();
-        int capacity = 8;
-        while (capacity < buckets) {
-            capacity = Math.min(CAPACITY, 2 * capacity);
+        closed = in.readCount(CAPACITY - 1);
+        int capacity = FIRST_CAPACITY;
+        while (capacity < closed) {
+            capacity = Math.min(CAPACITY, GROWTH * capacity);
         }
         lastSteps = new long[capacity];
-        mins = new float[capacity];
-        means = new float[capacity];
-        maxs = new float[capacity];
-        for (int i = 0; i < buckets; i++) {
-            lastSteps[i] = in.readLong();
-            mins[i] = in.readFloat();
-            means[i] = in.readFloat();
-            maxs[i] = in.readFloat();
-        }
+        values = new float[VALUES * capacity];
+        in.readLongs(lastSteps, closed);
+        in.readFloats(values, VALUES * closed);
+        pointsPerBucket = in.readLong();
+        points = in.readLong();
+        finitePoints = in.readLong();
+        lastStep = in.readLong();
+        min = in.readFloat();
+        max = in.readFloat();
+        mean = in.readFloat();
     }
 }

@@ -40,6 +40,7 @@ public final class RunState implements RunView, Persistent {
     private final Series loss = new Series("loss", Series.Kind.LINEAR);
     private final Series gradNorm = new Series("grad_norm", Series.Kind.LOGARITHMIC);
     private final Series learningRate = new Series("learning_rate", Series.Kind.SHOWN);
+    private final Series stepTime = new Series("step_time_seconds", Series.Kind.SHOWN);
     private final Map<String, Series> named = new LinkedHashMap<>();
     private final List<Series> losses = new ArrayList<>(List.of(loss));
 
@@ -71,6 +72,7 @@ public final class RunState implements RunView, Persistent {
         named.put(loss.name(), loss);
         named.put(gradNorm.name(), gradNorm);
         named.put(learningRate.name(), learningRate);
+        named.put(stepTime.name(), stepTime);
     }
 
     /**
@@ -138,7 +140,7 @@ public final class RunState implements RunView, Persistent {
             body.getMetrics().forEach((name, value) -> add("metrics/" + name, Series.Kind.SHOWN, step, value));
         }
         if (body.getStepTimeSeconds() != null) {
-            add("step_time_seconds", Series.Kind.SHOWN, step, body.getStepTimeSeconds());
+            stepTime.add(events, step, body.getStepTimeSeconds());
         }
     }
 

@@ -66,19 +66,24 @@ public final class StateReader {
     }
 
     /** Fills the first {@code count} places of {@code into}. */
+    public void readLongs(long[] into, int count) {
+        need((long) count * Long.BYTES);
+        buffer.asLongBuffer().get(into, 0, count);
+        buffer.position(buffer.position() + count * Long.BYTES);
+    }
+
+    /** Fills the first {@code count} places of {@code into}. */
     public void readDoubles(double[] into, int count) {
         need((long) count * Double.BYTES);
-        for (int i = 0; i < count; i++) {
-            into[i] = buffer.getDouble();
-        }
+        buffer.asDoubleBuffer().get(into, 0, count);
+        buffer.position(buffer.position() + count * Double.BYTES);
     }
 
     /** Fills the first {@code count} places of {@code into}. */
     public void readFloats(float[] into, int count) {
         need((long) count * Float.BYTES);
-        for (int i = 0; i < count; i++) {
-            into[i] = buffer.getFloat();
-        }
+        buffer.asFloatBuffer().get(into, 0, count);
+        buffer.position(buffer.position() + count * Float.BYTES);
     }
 
     public String readString() {

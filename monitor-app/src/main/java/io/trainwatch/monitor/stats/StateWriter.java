@@ -48,19 +48,24 @@ public final class StateWriter {
     }
 
     /** The first {@code count} values, without their number. */
+    public void writeLongs(long[] values, int count) {
+        ByteBuffer out = room(count * Long.BYTES);
+        out.asLongBuffer().put(values, 0, count);
+        out.position(out.position() + count * Long.BYTES);
+    }
+
+    /** The first {@code count} values, without their number. */
     public void writeDoubles(double[] values, int count) {
         ByteBuffer out = room(count * Double.BYTES);
-        for (int i = 0; i < count; i++) {
-            out.putDouble(values[i]);
-        }
+        out.asDoubleBuffer().put(values, 0, count);
+        out.position(out.position() + count * Double.BYTES);
     }
 
     /** The first {@code count} values, without their number. */
     public void writeFloats(float[] values, int count) {
         ByteBuffer out = room(count * Float.BYTES);
-        for (int i = 0; i < count; i++) {
-            out.putFloat(values[i]);
-        }
+        out.asFloatBuffer().put(values, 0, count);
+        out.position(out.position() + count * Float.BYTES);
     }
 
     public void writeString(String value) {

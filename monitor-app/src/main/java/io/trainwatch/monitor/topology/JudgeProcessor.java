@@ -26,6 +26,8 @@ import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
+import org.apache.kafka.streams.processor.internals.InternalProcessorContext;
+import org.apache.kafka.streams.processor.internals.ProcessorNode;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,11 +64,13 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private final MonitorSettings settings;
 
     private final EventGate gate = new EventGate();
+    private final CatchUp catchUp = new CatchUp();
     private final SingleObjectCodec<Alert> alertCodec = SingleObjectCodec.alerts();
     private final SingleObjectCodec<RunStatus> statusCodec = SingleObjectCodec.runStatuses();
     private final ArrayDeque<String> awaitingBoard = new ArrayDeque<>();
     private final Set<String> onBoard = new HashSet<>();
 
+    private @Nullable ProcessorNode<?, ?, ?, ?> node;
     private @Nullable RunStore openStore;
     private Lag.@Nullable Partition openProgress;
     private int partition;
@@ -100,8 +104,10 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                 publishStatus(run, now());
             }
         });
+        store.beforeCommit(this::catchUpBeforeCommit);
         openStore = store;
         partition = context.taskId().partition();
+        node = ((InternalProcessorContext<?, ?>) context).currentNode();
         openProgress = lag.assigned(partition);
         assignedAtMs = now();
         context.schedule(TICK, PunctuationType.WALL_CLOCK_TIME, this::tick);
@@ -111,6 +117,20 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     public void process(Record<byte[], byte[]> record) {
         RecordMetadata source = context().recordMetadata().orElseThrow();
         progress().processed(source.offset());
+        if (record.timestamp() < now() - CatchUp.BEHIND_MS && record.key() != null) {
+            catchUp.add(record, source);
+            if (catchUp.isFull()) {
+                catchUp.drain(this::judge);
+            }
+            return;
+        }
+        if (!catchUp.isEmpty()) {
+            catchUp.drain(this::judge);
+        }
+        judge(record, source);
+    }
+
+    private void judge(Record<byte[], byte[]> record, RecordMetadata source) {
         TrainingEvent event;
         try {
             event = gate.admit(record.key(), record.value());
@@ -141,8 +161,25 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         }
     }
 
+    /** Offsets of the records that wait are about to be committed. */
+    private void catchUpBeforeCommit() {
+        if (catchUp.isEmpty()) {
+            return;
+        }
+        // A commit is no call of this node, so Kafka Streams would not know who forwards.
+        InternalProcessorContext<?, ?> internal = (InternalProcessorContext<?, ?>) context();
+        ProcessorNode<?, ?, ?, ?> outer = internal.currentNode();
+        internal.setCurrentNode(node);
+        try {
+            catchUp.drain(this::judge);
+        } finally {
+            internal.setCurrentNode(outer);
+        }
+    }
+
     @Override
     public void close() {
+        catchUp.clear();
         onBoard.forEach(board::remove);
         onBoard.clear();
         awaitingBoard.clear();
@@ -183,6 +220,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private void tick(long nowMs) {
         boolean hears = nowMs - assignedAtMs >= settings.tickGrace().toMillis()
                 && progress().isCaughtUp(nowMs);
+        if (catchUp.isStale() || hears) {
+            catchUp.drain(this::judge);
+        }
         int statuses = STATUSES_PER_TICK;
         for (StoredRun run : store().live()) {
             if (hears) {

@@ -34,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * would lose states at a crash. After a crash the heap is gone, the store below comes back from its changelog as of the
  * last commit, and the events since then are judged again.
  *
- * <p>The heap holds at most as many runs as the instance allows; the one that was used least recently goes first.
+ * <p>The heap holds at most as many runs as the instance allows; the one that came first goes first, unless it was used
+ * since it was last looked at (second chance: a list in order of use would move four neighbours at each event).
  *
  * <p>Value layout: version (1 byte, 1), ended (1 byte, 0 or 1), append time of the latest event (8 bytes, epoch
  * milliseconds), then what {@link JudgedRunCodec} writes. The head is read without decoding the rest.
@@ -53,9 +54,10 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
     private final HeapBudget budget;
     private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
-    private final LinkedHashMap<String, StoredRun> live = new LinkedHashMap<>(256, 0.75f, true);
+    private final LinkedHashMap<String, StoredRun> live = new LinkedHashMap<>(256);
     private final List<StoredRun> dirty = new ArrayList<>();
     private Consumer<StoredRun> beforeEviction = run -> {};
+    private Runnable beforeCommit = () -> {};
 
     private RunStore(
             KeyValueStore<String, byte[]> below,
@@ -100,11 +102,17 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         beforeEviction = listener;
     }
 
+    /** Calls {@code listener} before the states that changed are written for a commit. */
+    void beforeCommit(Runnable listener) {
+        beforeCommit = listener;
+    }
+
     /** The run, from the heap or else from the store below; null if it is new or its bytes cannot be read. */
     @Nullable
     StoredRun find(String runId) {
         StoredRun run = live.get(runId);
         if (run != null) {
+            run.used = true;
             return run;
         }
         run = peek(runId);
@@ -152,16 +160,21 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
 
     /** Puts a run on the heap; another one leaves it if there is no room. */
     void keep(StoredRun run) {
+        run.used = true;
         if (live.put(run.runId, run) == null) {
             budget.used.incrementAndGet();
         }
-        Iterator<StoredRun> eldest = live.values().iterator();
         while (budget.isExceeded() && live.size() > 1) {
-            StoredRun leaving = eldest.next();
-            beforeEviction.accept(leaving);
-            write(leaving);
-            eldest.remove();
-            budget.used.decrementAndGet();
+            StoredRun eldest = live.values().iterator().next();
+            live.remove(eldest.runId);
+            if (eldest.used) {
+                eldest.used = false;
+                live.put(eldest.runId, eldest);
+            } else {
+                beforeEviction.accept(eldest);
+                write(eldest);
+                budget.used.decrementAndGet();
+            }
         }
     }
 
@@ -173,7 +186,7 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         }
     }
 
-    /** The runs on the heap, least recently used first. {@code Iterator.remove} is not for callers. */
+    /** The runs on the heap. {@code Iterator.remove} is not for callers. */
     Iterable<StoredRun> live() {
         return live.values();
     }
@@ -216,6 +229,7 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
 
     @Override
     public void flushCache() {
+        beforeCommit.run();
         pacers.get().committing(System.nanoTime());
         for (StoredRun run : dirty) {
             write(run);

@@ -9,6 +9,8 @@ final class StoredRun {
     final String runId;
     final JudgedRun judged;
 
+    /** An event or a look-up came since the store last looked for a run to evict. */
+    boolean used;
     /** The store below does not have this state yet. */
     boolean dirty;
     /** The board does not have this state yet, and the run waits in the queue for it. */

@@ -1,0 +1,89 @@
+package io.trainwatch.monitor.topology;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.processor.internals.ProcessorRecordContext;
+import org.junit.jupiter.api.Test;
+
+final class CatchUpTest {
+    private final CatchUp catchUp = new CatchUp();
+    private final List<String> judged = new ArrayList<>();
+
+    @Test
+    void nothing_waits_at_first() {
+        catchUp.drain((record, source) -> judged.add("?"));
+
+        assertThat(catchUp.isEmpty()).isTrue();
+        assertThat(judged).isEmpty();
+    }
+
+    @Test
+    void runs_that_took_turns_are_judged_one_after_the_other_each_in_its_own_order() {
+        for (int turn = 0; turn < 3; turn++) {
+            add("a", turn);
+            add("b", turn);
+            add("c", turn);
+        }
+
+        catchUp.drain((record, source) -> judged.add(key(record) + source.offset()));
+
+        assertThat(judged).containsExactlyInAnyOrder("a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2");
+        for (String run : List.of("a", "b", "c")) {
+            int first = judged.indexOf(run + 0);
+            assertThat(judged.subList(first, first + 3)).containsExactly(run + 0, run + 1, run + 2);
+        }
+        assertThat(catchUp.isEmpty()).isTrue();
+    }
+
+    @Test
+    void it_is_full_at_its_capacity_and_keeps_the_order_of_one_run_until_then() {
+        for (int i = 0; i < CatchUp.CAPACITY; i++) {
+            assertThat(catchUp.isFull()).isFalse();
+            add("a", i);
+        }
+
+        assertThat(catchUp.isFull()).isTrue();
+        List<Long> offsets = new ArrayList<>();
+        catchUp.drain((record, source) -> offsets.add(source.offset()));
+        assertThat(offsets).hasSize(CatchUp.CAPACITY).isSorted();
+    }
+
+    @Test
+    void what_waits_is_stale_when_nothing_came_since_the_last_look() {
+        add("a", 0);
+
+        assertThat(catchUp.isStale()).isFalse();
+        add("a", 1);
+        assertThat(catchUp.isStale()).isFalse();
+        assertThat(catchUp.isStale()).isTrue();
+    }
+
+    @Test
+    void a_judge_that_throws_ends_the_task_and_a_cleared_one_judges_nothing() {
+        add("a", 0);
+        assertThatThrownBy(() -> catchUp.drain((record, source) -> {
+                    throw new IllegalStateException("the broker is gone");
+                }))
+                .hasMessage("the broker is gone");
+
+        add("a", 1);
+        catchUp.clear();
+        catchUp.drain((record, source) -> judged.add("?"));
+        assertThat(judged).isEmpty();
+    }
+
+    private void add(String run, long offset) {
+        Record<byte[], byte[]> record = new Record<>(run.getBytes(StandardCharsets.UTF_8), new byte[0], 0);
+        catchUp.add(record, new ProcessorRecordContext(0, offset, 0, "events", new RecordHeaders()));
+    }
+
+    private static String key(Record<byte[], byte[]> record) {
+        return new String(record.key(), StandardCharsets.UTF_8);
+    }
+}

@@ -17,7 +17,7 @@ import java.time.InstantSource;
 class ArchitectureTest {
     private static final String ROOT = "io.trainwatch.monitor.";
     private static final String[] JUDGEMENT = {
-        ROOT + "stats..", ROOT + "run..", ROOT + "detect..", ROOT + "alert..", ROOT + "judge.."
+        ROOT + "stats..", ROOT + "run..", ROOT + "detect..", ROOT + "diagnose..", ROOT + "alert..", ROOT + "judge.."
     };
 
     @ArchTest
@@ -30,6 +30,8 @@ class ArchitectureTest {
             .definedBy(ROOT + "run..")
             .layer("detect")
             .definedBy(ROOT + "detect..")
+            .layer("diagnose")
+            .definedBy(ROOT + "diagnose..")
             .layer("alert")
             .definedBy(ROOT + "alert..")
             .layer("judge")
@@ -56,8 +58,10 @@ class ArchitectureTest {
             .mayNotAccessAnyLayer()
             .whereLayer("detect")
             .mayOnlyAccessLayers("stats", "run")
+            .whereLayer("diagnose")
+            .mayOnlyAccessLayers("run", "detect")
             .whereLayer("alert")
-            .mayOnlyAccessLayers("stats", "run", "detect")
+            .mayOnlyAccessLayers("stats", "run", "detect", "diagnose")
             .whereLayer("judge")
             .mayOnlyAccessLayers("stats", "run", "detect", "alert")
             .whereLayer("board")

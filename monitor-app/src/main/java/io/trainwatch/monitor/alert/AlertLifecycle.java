@@ -5,6 +5,8 @@ import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.detect.Verdicts;
+import io.trainwatch.monitor.diagnose.Diagnosis;
+import io.trainwatch.monitor.diagnose.Finding;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -219,6 +221,7 @@ public final class AlertLifecycle implements Verdicts, Persistent {
         alert.setLastStep(known(judged().lastStep()));
         alert.setResolvedStep(resolvedStep);
         alert.setChangedAtMs(atMs);
+        alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
         Alert copy = copy(alert);
         if (changes.isEmpty()) {
             changes = new ArrayList<>(2);
@@ -230,6 +233,26 @@ public final class AlertLifecycle implements Verdicts, Persistent {
             }
             history.addLast(copy);
         }
+    }
+
+    private List<Finding> others(Alert alert) {
+        List<Finding> others = new ArrayList<>(history.size() + open.size());
+        history.forEach(ended -> others.add(finding(ended)));
+        for (Episode episode : open.values()) {
+            if (!episode.alert.getAlertId().equals(alert.getAlertId())) {
+                others.add(finding(episode.alert));
+            }
+        }
+        return others;
+    }
+
+    private static Finding finding(Alert alert) {
+        return new Finding(
+                alert.getDetector(),
+                alert.getScope(),
+                alert.getSeverity(),
+                alert.getOnsetStep() == null ? -1 : alert.getOnsetStep(),
+                alert.getMessage());
     }
 
     /** A copy that shares its lists, which are replaced and never changed. */

@@ -7,14 +7,14 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Numbers as people read them, and as evidence. */
-final class Figures {
+public final class Figures {
     private static final MathContext FOUR_DIGITS = new MathContext(4);
     private static final int MAX_SIGNAL = 256;
 
     private Figures() {}
 
     /** Four significant digits: 0.0001235, 2.718, 1.235e+21, NaN (beyond 1e-4 and 1e7 in powers of ten). */
-    static String text(double value) {
+    public static String text(double value) {
         if (Double.isNaN(value) || Double.isInfinite(value)) {
             return String.valueOf(value);
         }

@@ -18,10 +18,12 @@ public final class RunFacts implements Persistent {
     private @Nullable String profile;
     private @Nullable String lossFunction;
     private @Nullable String precision;
+    private @Nullable String optimizer;
     private long classes;
     private long warmupSteps = -1;
     private long maxSteps;
     private double learningRatePeak = Double.NaN;
+    private double maxGradNorm = Double.NaN;
     private boolean declared;
 
     void declare(RunStarted started) {
@@ -33,6 +35,7 @@ public final class RunFacts implements Persistent {
         profile = text(started.getMetricProfile(), profile);
         lossFunction = text(started.getLossFunction(), lossFunction);
         precision = text(started.getPrecision(), precision);
+        optimizer = text(started.getOptimizer(), optimizer);
         if (started.getNumClasses() != null && started.getNumClasses() > 1) {
             classes = started.getNumClasses();
         } else if (started.getVocabSize() != null && started.getVocabSize() > 1) {
@@ -46,6 +49,9 @@ public final class RunFacts implements Persistent {
         }
         if (started.getLearningRatePeak() != null && Double.isFinite(started.getLearningRatePeak())) {
             learningRatePeak = started.getLearningRatePeak();
+        }
+        if (started.getMaxGradNorm() != null && started.getMaxGradNorm() > 0) {
+            maxGradNorm = started.getMaxGradNorm();
         }
     }
 
@@ -94,6 +100,16 @@ public final class RunFacts implements Persistent {
         return classes > 1 && entropy ? Math.log((double) classes) : Double.NaN;
     }
 
+    /** Name of the optimizer as declared, null where it is not. */
+    public @Nullable String optimizer() {
+        return optimizer;
+    }
+
+    /** Threshold of gradient clipping, above 0; NaN where none was declared. */
+    public double maxGradNorm() {
+        return maxGradNorm;
+    }
+
     public boolean fp16() {
         return "fp16".equals(precision);
     }
@@ -117,7 +133,8 @@ public final class RunFacts implements Persistent {
     public void write(StateWriter out) {
         out.writeBoolean(declared);
         for (String text :
-                new @Nullable String[] {project, runName, modelName, task, profile, lossFunction, precision}) {
+                new @Nullable String[] {project, runName, modelName, task, profile, lossFunction, precision, optimizer
+                }) {
             out.writeBoolean(text != null);
             if (text != null) {
                 out.writeString(text);
@@ -127,6 +144,7 @@ public final class RunFacts implements Persistent {
         out.writeLong(warmupSteps);
         out.writeLong(maxSteps);
         out.writeDouble(learningRatePeak);
+        out.writeDouble(maxGradNorm);
     }
 
     @Override
@@ -139,10 +157,12 @@ public final class RunFacts implements Persistent {
         profile = readText(in);
         lossFunction = readText(in);
         precision = readText(in);
+        optimizer = readText(in);
         classes = in.readLong();
         warmupSteps = in.readLong();
         maxSteps = in.readLong();
         learningRatePeak = in.readDouble();
+        maxGradNorm = in.readDouble();
     }
 
     private static @Nullable String readText(StateReader in) {

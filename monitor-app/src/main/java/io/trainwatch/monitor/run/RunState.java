@@ -15,6 +15,7 @@ import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import io.trainwatch.monitor.stats.UnreadableStateException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,7 @@ public final class RunState implements RunView, Persistent {
     private long segmentStart = -1;
     private boolean segmentOpened;
     private long phase;
+    private long phaseStep = -1;
     private long startedAtMs;
     private long lastEventAtMs;
     private long lastArrivalMs;
@@ -173,6 +175,7 @@ public final class RunState implements RunView, Persistent {
             finish = null;
         } else if (body instanceof PhaseChanged) {
             phase++;
+            phaseStep = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
             gates.phaseChanged();
         } else if (body instanceof CheckpointSaved saved) {
             lastCheckpoint = saved.getPath() == null ? null : RunFacts.bounded(saved.getPath(), MAX_PATH);
@@ -299,6 +302,16 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
+    public Collection<Series> allSeries() {
+        return named.values();
+    }
+
+    @Override
+    public long phaseStep() {
+        return phaseStep;
+    }
+
+    @Override
     public long phase() {
         return phase;
     }
@@ -391,6 +404,7 @@ public final class RunState implements RunView, Persistent {
         out.writeLong(highestStep);
         out.writeLong(segmentStart);
         out.writeLong(phase);
+        out.writeLong(phaseStep);
         out.writeLong(startedAtMs);
         out.writeLong(lastEventAtMs);
         out.writeLong(lastArrivalMs);
@@ -424,6 +438,7 @@ public final class RunState implements RunView, Persistent {
         highestStep = in.readLong();
         segmentStart = in.readLong();
         phase = in.readLong();
+        phaseStep = in.readLong();
         startedAtMs = in.readLong();
         lastEventAtMs = in.readLong();
         lastArrivalMs = in.readLong();

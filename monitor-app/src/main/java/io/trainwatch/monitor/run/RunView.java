@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.run;
 
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,12 @@ public interface RunView {
     /** A shown or judged series by name; null if the run has none of it. */
     @Nullable
     Series series(String name);
+
+    /** Every series, in the order in which they appeared. */
+    Collection<Series> allSeries();
+
+    /** Step at which the trainer last declared a change of phase, -1 if it never did. */
+    long phaseStep();
 
     /** Number of {@code phase_changed} events so far: a reference that was taken in another phase is stale. */
     long phase();

@@ -1,0 +1,14 @@
+package io.trainwatch.monitor.diagnose;
+
+import io.trainwatch.alert.Severity;
+
+/**
+ * An episode of a run, open or over, as evidence for the cause of another one.
+ *
+ * @param detector name of the detector
+ * @param scope what in the run it concerned, "" for all of it
+ * @param severity the highest it had
+ * @param onsetStep step at which it began, -1 if not known
+ * @param message what it said
+ */
+public record Finding(String detector, String scope, Severity severity, long onsetStep, String message) {}

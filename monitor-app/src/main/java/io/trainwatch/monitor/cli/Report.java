@@ -1,6 +1,6 @@
 package io.trainwatch.monitor.cli;
 
-import io.trainwatch.monitor.cli.LogVerdict.RunVerdict;
+import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
 
 /** Tells what was found in a run. */
 interface Report {

@@ -23,7 +23,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
         name = "trainwatch",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {DemoCommand.class, MonitorCommand.class, CheckCommand.class, TailCommand.class},
+        subcommands = {
+            DemoCommand.class,
+            MonitorCommand.class,
+            CheckCommand.class,
+            EvaluateCommand.class,
+            TailCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
         description = {
@@ -67,7 +73,8 @@ public final class Trainwatch implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: demo, monitor, check or tail");
+        throw new ParameterException(
+                spec.commandLine(), "a command is missing: demo, monitor, check, evaluate or tail");
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

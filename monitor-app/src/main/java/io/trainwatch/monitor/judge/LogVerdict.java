@@ -1,10 +1,8 @@
-package io.trainwatch.monitor.cli;
+package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.event.TrainingEvent;
-import io.trainwatch.monitor.judge.JudgedRun;
-import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.run.RunStatus;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,7 +11,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Judges the events of one log, run by run, in the order in which they come. */
-final class LogVerdict {
+public final class LogVerdict {
 
     /**
      * What was found in one run.
@@ -22,14 +20,14 @@ final class LogVerdict {
      * @param lastStep step of the last event that has one
      * @param episodes each at its last change, in the order in which they were opened
      */
-    record RunVerdict(
+    public record RunVerdict(
             RunStatus status,
             long events,
             @Nullable Long firstStep,
             @Nullable Long lastStep,
             List<Episode> episodes) {
 
-        boolean isQuiet() {
+        public boolean isQuiet() {
             return episodes.stream().noneMatch(episode -> episode.severity() != Severity.info);
         }
     }
@@ -40,7 +38,12 @@ final class LogVerdict {
      * @param last its last change
      * @param severity the highest that it had
      */
-    record Episode(Alert last, Severity severity) {}
+    public record Episode(Alert last, Severity severity) {
+        /** Last completed step when it was opened; null before the first. */
+        public @Nullable Long opened() {
+            return last.getOpenedStep();
+        }
+    }
 
     private static final class Run {
         final JudgedRun judged;
@@ -62,11 +65,11 @@ final class LogVerdict {
     private final Map<String, Run> runs = new LinkedHashMap<>();
     private long events;
 
-    LogVerdict(RunJudge judge) {
+    public LogVerdict(RunJudge judge) {
         this.judge = judge;
     }
 
-    void event(TrainingEvent event) {
+    public void event(TrainingEvent event) {
         events++;
         Run run = runs.computeIfAbsent(event.getRunId(), id -> new Run(judge.newRun(id)));
         run.events++;
@@ -83,11 +86,11 @@ final class LogVerdict {
         }
     }
 
-    long events() {
+    public long events() {
         return events;
     }
 
-    List<RunVerdict> runs() {
+    public List<RunVerdict> runs() {
         return runs.values().stream()
                 .map(run -> new RunVerdict(
                         judge.status(run.judged),

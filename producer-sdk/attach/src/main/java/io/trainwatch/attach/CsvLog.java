@@ -84,7 +84,7 @@ final class CsvLog implements LogFormat {
             boolean fits = row != null
                     && (row.size() == header.size()
                             || head.indexOf(lines.get(1)) + lines.get(1).length() == head.length())
-                    && row.stream().anyMatch(field -> Numbers.parse(field) != null);
+                    && row.stream().anyMatch(field -> Numbers.parse(field.replace(',', '.')) != null);
             if (!fits) {
                 return Optional.empty();
             }
@@ -115,7 +115,7 @@ final class CsvLog implements LogFormat {
 
     private static boolean isName(String field) {
         char first = field.charAt(0);
-        boolean word = Character.isLetter(first) || first == '_' || field.contains(" - ");
+        boolean word = (!Character.isDigit(first) && "+-.[{(".indexOf(first) < 0) || field.contains(" - ");
         return word && Numbers.parse(field) == null;
     }
 
@@ -302,7 +302,7 @@ final class CsvLog implements LogFormat {
                 if (MISSING.contains(field.toLowerCase(Locale.ROOT))) {
                     continue;
                 }
-                Double value = Numbers.parse(field);
+                Double value = Numbers.parse(separator == ';' ? field.replace(',', '.') : field);
                 if (value == null) {
                     if (column.metric().role() == Role.OTHER || column.metric().role() == Role.NOTHING) {
                         ignored++;
@@ -384,7 +384,7 @@ final class CsvLog implements LogFormat {
                 }
             }
             double ms = seconds == null ? Double.NaN : episodesStartMs + seconds * 1000;
-            journal.add(row, line(), offset(), ms >= 0 && ms < 1e14 ? (Long) (long) ms : null, 0);
+            journal.add(row, line(), offset(), ms >= 0 && ms < 1e14 ? (Long) (long) ms : null);
         }
 
         @Override

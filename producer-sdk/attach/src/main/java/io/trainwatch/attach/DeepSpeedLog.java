@@ -196,7 +196,7 @@ final class DeepSpeedLog implements LogFormat {
             completed.setLearningRate(learningRate);
             completed.setLossScale(lossScale);
             row.training(completed);
-            journal.add(row, line, offset, null, 0);
+            journal.add(row, line, offset, null);
         }
 
         private void script(long step, StepCompleted completed) {

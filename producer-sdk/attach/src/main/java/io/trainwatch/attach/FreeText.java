@@ -51,12 +51,14 @@ final class FreeText implements LogFormat {
     private static final Pattern FILE = Pattern.compile(
             ".*\\.(?:py|cc|cpp|cu|c|h|hpp|java|js|go|rs|txt|log|json|jsonl|yaml|yml|pt|pth|bin|ckpt|csv|so)",
             Pattern.CASE_INSENSITIVE);
+    private static final Set<String> NO_MEASUREMENT =
+            Set.of("best", "Best", "BEST", "target", "threshold", "max", "Max", "min", "Min");
     private static final Set<String> QUALIFIERS =
             Set.of(("train training val valid validation test eval evaluation dev total avg"
                             + " avg. average mean running batch epoch learning cross entropy lm ce kl actor critic policy value generator"
                             + " discriminator gradient grad global current set top-1 top-5 best smoothed reconstruction recon box cls"
                             + " classification regression bbox mask")
-                    .split(" "));
+                    .split(" ", -1));
 
     @Override
     public String name() {
@@ -84,7 +86,7 @@ final class FreeText implements LogFormat {
     /** Reads the beginning of a log, and what can be known by it. */
     private static Records records(LogInput input) throws IOException {
         Records records = new Records(new RunEvents(input), -1, false);
-        for (String line : input.head().split("[\n\r]+")) {
+        for (String line : input.head().split("[\n\r]+", -1)) {
             if (line.length() <= MAX_LINE_CHARACTERS) {
                 records.line(line, 1, 0, true);
             }
@@ -159,6 +161,10 @@ final class FreeText implements LogFormat {
 
         double epochTotal = Double.NaN;
 
+        boolean barUnfinished() {
+            return bar != null && bar < barTotal;
+        }
+
         boolean any() {
             return step != null || inEpoch != null || epoch != null;
         }
@@ -175,6 +181,8 @@ final class FreeText implements LogFormat {
         private final boolean uncounted;
         private final KnownNames names = new KnownNames();
         private final Set<String> known = new HashSet<>();
+        private final Set<String> loggedInSteps = new HashSet<>();
+        private final Set<Meant> onTheBar = new HashSet<>();
         final List<Metric> seen = new ArrayList<>();
         int lowestRank = -1;
         int taken;
@@ -226,10 +234,11 @@ final class FreeText implements LogFormat {
             TextNumbers numbers = TextNumbers.in(text, whole);
             Counters counters = new Counters();
             List<Meant> values = new ArrayList<>();
+            StringBuilder loose = new StringBuilder(numbers.loose());
             for (Found found : numbers.found()) {
-                sort(found, counters, values);
+                sort(found, counters, values, loose);
             }
-            understood(text, numbers.loose(), counters, values, line, offset, of);
+            understood(text, loose.toString(), counters, values, line, offset, of);
             if (finished != null) {
                 flush();
                 ended(finished, line, offset);
@@ -242,7 +251,7 @@ final class FreeText implements LogFormat {
             }
         }
 
-        private void sort(Found found, Counters counters, List<Meant> values) {
+        private void sort(Found found, Counters counters, List<Meant> values, StringBuilder loose) {
             boolean fraction = !Double.isNaN(found.total());
             Metric metric = meant(found);
             if (metric == null) {
@@ -253,7 +262,10 @@ final class FreeText implements LogFormat {
                 } else if (count && found.key().isEmpty() && !found.joined() && fraction) {
                     counters.bar = found.value();
                     counters.barTotal = found.total();
-                } else if (count && found.bracketed() && found.beforeBracket() && counters.epoch == null) {
+                } else if (count
+                        && counters.epoch == null
+                        && found.beforeBracket()
+                        && (found.bracketed() || isTraining(found.key()))) {
                     counters.epoch = found.value();
                 } else if (count
                         && found.bracketed()
@@ -271,6 +283,8 @@ final class FreeText implements LogFormat {
             }
             switch (metric.role()) {
                 case STEP, GLOBAL_STEP -> {
+                    loose.append(String.join(" ", found.key())).append(' ');
+                    loose.append(String.join(" ", found.key())).append(' ');
                     boolean global = metric.role() == Role.GLOBAL_STEP;
                     boolean count = found.value() == Math.rint(found.value()) && found.value() >= 0;
                     if (count && !metric.evaluation() && (counters.step == null || (global && !counters.global))) {
@@ -280,6 +294,8 @@ final class FreeText implements LogFormat {
                     }
                 }
                 case EPOCH -> {
+                    loose.append(String.join(" ", found.key())).append(' ');
+                    loose.append(String.join(" ", found.key())).append(' ');
                     if (counters.epoch == null && found.value() >= 0) {
                         counters.epoch = found.value();
                         counters.epochTotal = found.total();
@@ -291,6 +307,10 @@ final class FreeText implements LogFormat {
                     values.add(new Meant(metric, value));
                 }
             }
+        }
+
+        private static boolean isTraining(List<String> key) {
+            return !key.isEmpty() && key.get(key.size() - 1).equalsIgnoreCase("train");
         }
 
         private static boolean isBatch(List<String> key) {
@@ -316,8 +336,16 @@ final class FreeText implements LogFormat {
         }
 
         /** What the words before a number say of it; null if nothing that is known. */
+        /** Without what a name of a data set has behind it, as {@code valid_1's} of LightGBM. */
+        private static String plain(String word) {
+            return word.endsWith("'s") ? word.replaceFirst("(?:_\\d+)?'s$", "") : word;
+        }
+
         private @Nullable Metric meant(Found found) {
-            List<String> key = found.key();
+            List<String> key = found.key().stream().map(Records::plain).toList();
+            if (key.stream().anyMatch(NO_MEASUREMENT::contains)) {
+                return null;
+            }
             for (int words = key.size(); words > 0; words--) {
                 List<String> phrase = key.subList(key.size() - words, key.size());
                 String last = phrase.get(words - 1);
@@ -352,7 +380,7 @@ final class FreeText implements LogFormat {
                 String text, String loose, Counters counters, List<Meant> values, long line, long offset, int of) {
             boolean kerasBar = counters.bar != null && (text.contains("/step") || text.contains("ETA:"));
             if (kerasBar) {
-                if (counters.bar < counters.barTotal) {
+                if (counters.barUnfinished()) {
                     return;
                 }
                 counters.bar = null;
@@ -371,14 +399,14 @@ final class FreeText implements LogFormat {
                 onlyCounters(text, counters, split, loose);
                 return;
             }
-            boolean partial = split != null
-                    && (counters.inEpoch != null || (counters.bar != null && counters.bar < counters.barTotal));
+            boolean partial = split != null && (counters.inEpoch != null || counters.barUnfinished());
             if (partial) {
                 contextSplit = split;
                 return;
             }
             if (counters.bar != null && !evaluating) {
                 bar(counters);
+                values.removeIf(value -> value.metric().evaluation() && !changed(value));
             }
             if (counters.any() || counters.bar != null) {
                 flush();
@@ -450,6 +478,16 @@ final class FreeText implements LogFormat {
             }
         }
 
+        /** Whether a bar shows a number of an evaluation for the first time: it goes on to show it until the next. */
+        private boolean changed(Meant value) {
+            boolean shown = onTheBar.contains(value);
+            onTheBar.removeIf(before -> before.metric().equals(value.metric()));
+            if (onTheBar.size() < TextNumbers.MAX_NUMBERS) {
+                onTheBar.add(value);
+            }
+            return !shown;
+        }
+
         /** The bar of the training is the one that goes furthest. */
         private void bar(Counters counters) {
             if (counters.barTotal >= barTotal) {
@@ -476,12 +514,20 @@ final class FreeText implements LogFormat {
                 if (split != null && metric.split() == null) {
                     metric = new Metric(metric.role(), split, metric.span(), metric.name(), metric.written());
                 }
-                row.put(metric, value.value(), metric.span() == Span.EPOCH);
+                String logged = metric.split() + " " + metric.name();
+                if (metric.span() != Span.EPOCH && loggedInSteps.size() < KnownNames.MAX_NAMES) {
+                    loggedInSteps.add(logged);
+                }
+                row.put(metric, value.value(), metric.span() == Span.EPOCH && loggedInSteps.contains(logged));
                 pendingNames.add(metric.written());
                 if (seen.size() < 1000 && known.add(metric.written())) {
                     seen.add(metric);
                 }
             }
+        }
+
+        private static long whole(double total) {
+            return total >= 1 && total < 0x1p53 ? (long) total : 0;
         }
 
         private boolean said() {
@@ -509,22 +555,23 @@ final class FreeText implements LogFormat {
             Counters counters = pendingCounters;
             row.epoch = counters.epoch;
             row.maxEpochs = Double.isNaN(counters.epochTotal) ? null : (Double) counters.epochTotal;
-            long length = 0;
             if (counters.step != null) {
                 row.step = counters.step;
-                length = Double.isNaN(counters.stepTotal) ? 0 : (long) counters.stepTotal;
-                row.maxSteps = counters.epoch == null && length > 0 ? (Double) counters.stepTotal : null;
+                row.epochLength = whole(counters.stepTotal);
+                row.maxSteps = counters.epoch == null && row.epochLength > 0 ? (Double) counters.stepTotal : null;
             } else if (counters.inEpoch != null) {
                 row.step = counters.inEpoch;
-                length = Double.isNaN(counters.inEpochTotal) ? 0 : (long) counters.inEpochTotal;
+                row.epochLength = whole(counters.inEpochTotal);
+                row.countsInEpoch = true;
             } else if (counters.bar != null) {
                 row.step = counters.bar;
-                length = (long) counters.barTotal;
+                row.epochLength = whole(counters.barTotal);
+                row.countsInEpoch = true;
             } else if (barStep != null && counters.epoch != null && counters.epoch != Math.rint(counters.epoch)) {
                 row.step = barStep;
                 row.maxSteps = barTotal;
             }
-            journal.add(row, pendingLine, pendingOffset, null, length);
+            journal.add(row, pendingLine, pendingOffset, null);
         }
     }
 }

@@ -29,6 +29,7 @@ final class Journal {
     /** The counter as the log has it, and what is to be added where it begins anew in each epoch. */
     private long counter = -1;
 
+    private long counterStart;
     private long counterOffset;
     private long epochLength;
     private double counterEpoch = Double.NaN;
@@ -46,16 +47,12 @@ final class Journal {
         return lastStep;
     }
 
-    /**
-     * A row of a log.
-     *
-     * @param length how far the step counts in one epoch, where it is known to begin anew in each; 0 elsewhere
-     */
-    void add(MetricRow row, long line, long offset, @Nullable Long timestampMs, long length) {
+    /** A row of a log. */
+    void add(MetricRow row, long line, long offset, @Nullable Long timestampMs) {
         fractions |= row.epoch != null && row.epoch != Math.rint(row.epoch);
         Long given = row.wholeStep();
         if (given != null) {
-            given = countOn(given, row.epoch, length);
+            given = countOn(row, given);
             countsSteps = true;
         } else if (!countsSteps && !fractions) {
             given = row.wholeEpoch();
@@ -92,16 +89,21 @@ final class Journal {
         }
     }
 
-    /** Sees a counter that stands alone on its line. */
-    long countOn(long counted, @Nullable Double epoch, long length) {
-        double whole = epoch == null ? Double.NaN : Math.floor(epoch);
-        boolean anew = counted < counter || (length > 0 && counted == counter);
-        if (anew && whole > counterEpoch) {
-            epochLength = length > 0 ? length : counter;
-            counterOffset += epochLength * (length > 0 ? (long) (whole - counterEpoch) : 1);
-        } else if (counterOffset > 0 && whole < counterEpoch) {
-            counterOffset = Math.max(0, counterOffset - (long) (counterEpoch - whole) * epochLength);
+    private long countOn(MetricRow row, long counted) {
+        if (!row.mayGoBack() && !row.countsInEpoch) {
+            return counterOffset + counted;
         }
+        double whole = row.epoch == null ? Double.NaN : Math.floor(row.epoch);
+        long length = row.epochLength;
+        boolean fell = counted < counter || (length > 0 && counted == counter);
+        boolean later = whole > counterEpoch || (row.countsInEpoch && Double.isNaN(whole));
+        if (fell && later) {
+            epochLength = length > 0 ? length : counter + (counterStart == 0 ? 1 : 0);
+            counterOffset += epochLength * (length > 0 && whole > counterEpoch ? (long) (whole - counterEpoch) : 1);
+        } else if (counterOffset > 0 && whole < counterEpoch) {
+            counterOffset = Math.max(0, counterOffset - ((long) (counterEpoch - whole)) * epochLength);
+        }
+        counterStart = counter < 0 ? counted : counterStart;
         counter = counted;
         counterEpoch = Double.isNaN(whole) ? counterEpoch : whole;
         return counterOffset + counted;

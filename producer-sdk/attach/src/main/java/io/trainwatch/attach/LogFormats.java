@@ -8,9 +8,9 @@ import java.util.stream.Collectors;
 /** The formats that are known. */
 public final class LogFormats {
     private static final List<LogFormat> ALL = List.of(
-            new TensorBoardEvents(),
             new EventLines(),
             new HuggingFaceTrainerState(),
+            new TensorBoardEvents(),
             new MetricLines(),
             new LlmC(),
             new OlmoLog(),

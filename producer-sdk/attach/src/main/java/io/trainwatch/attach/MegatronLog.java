@@ -122,7 +122,7 @@ final class MegatronLog implements LogFormat {
                 completed.setNonfiniteCount(nan);
             }
             if (skipped > 0) {
-                row.metric("skipped_iterations", skipped);
+                row.metric("skipped_iterations", (double) skipped);
             }
             boolean finished = rest.contains("number of skipped iterations") || rest.contains("loss scale");
             if (!row.hasLoss() && !allSkipped && finished) {

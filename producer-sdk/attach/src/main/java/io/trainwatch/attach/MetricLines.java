@@ -223,7 +223,7 @@ final class MetricLines implements LogFormat {
                 List<MetricDeclaration> declared = MetricFacts.declared(keys.latest);
                 events().facts().setMetrics(declared.isEmpty() ? null : declared);
             }
-            journal.add(row, line(), offset(), null, 0);
+            journal.add(row, line(), offset(), null);
         }
     }
 }

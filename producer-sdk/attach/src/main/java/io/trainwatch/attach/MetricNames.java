@@ -235,7 +235,7 @@ final class MetricNames {
     private MetricNames() {}
 
     private static Set<String> words(String text) {
-        return Set.of(text.split(" "));
+        return Set.of(text.split(" ", -1));
     }
 
     private record Names(Role role, List<String> names) {}
@@ -269,7 +269,7 @@ final class MetricNames {
         }
         String split = null;
         String key = shown;
-        List<String> segments = List.of(shown.toLowerCase(Locale.ROOT).split("/"));
+        List<String> segments = List.of(shown.toLowerCase(Locale.ROOT).split("/", -1));
         for (int i = 0; i < words.size() && split == null && words.size() > 1; i++) {
             boolean apart = i == 0 || i == words.size() - 1 || segments.contains(words.get(i));
             String meant = apart ? SPLITS.get(words.get(i)) : null;

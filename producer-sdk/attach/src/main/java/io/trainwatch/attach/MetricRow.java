@@ -58,6 +58,12 @@ final class MetricRow {
 
     private boolean globalStep;
 
+    /** Whether the step counts anew in each epoch, as far as its form says. */
+    boolean countsInEpoch;
+
+    /** How far the step counts in one epoch if it counts anew in each; 0 where that is not known. */
+    long epochLength;
+
     @Nullable
     Double epoch;
 

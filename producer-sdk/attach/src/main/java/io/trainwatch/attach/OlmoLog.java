@@ -152,7 +152,7 @@ final class OlmoLog implements LogFormat {
             if (row != null) {
                 ignored += row.left();
                 if (!row.isEmpty()) {
-                    journal.add(row, blockLine, blockOffset, null, 0);
+                    journal.add(row, blockLine, blockOffset, null);
                 }
                 row = null;
             }

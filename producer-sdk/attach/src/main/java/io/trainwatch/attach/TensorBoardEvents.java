@@ -343,7 +343,7 @@ final class TensorBoardEvents implements LogFormat {
                 }
                 row.step = (double) rowStep;
                 double ms = rowTime * 1000;
-                journal.add(row, rowRecord, rowOffset, ms >= 0 && ms < 1e14 ? (Long) (long) ms : null, 0);
+                journal.add(row, rowRecord, rowOffset, ms >= 0 && ms < 1e14 ? (Long) (long) ms : null);
             }
             ignored += row.left();
             row = new MetricRow();

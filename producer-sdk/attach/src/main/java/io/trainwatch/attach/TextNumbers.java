@@ -68,7 +68,7 @@ final class TextNumbers {
      * @param unit what is written behind it, e.g. {@code ms}; empty where there is none
      * @param bracketed whether it stands in square brackets
      * @param first whether nothing but blanks stands before it in the line
-     * @param beforeBracket whether another opening square bracket follows
+     * @param beforeBracket whether an opening square bracket follows
      */
     record Found(
             List<String> key,
@@ -102,7 +102,7 @@ final class TextNumbers {
         return found;
     }
 
-    /** What stands between the numbers and their words. */
+    /** What stands between the numbers and their words, and the words before a number in brackets. */
     String loose() {
         return loose.toString();
     }
@@ -212,18 +212,29 @@ final class TextNumbers {
             keyEnd = trimmed(keyStart, keyEnd - 1, " '\"");
         }
         int begin = keyEnd;
-        while (begin > keyStart && ":=)]([\"'>*<".indexOf(line.charAt(begin - 1)) < 0) {
+        while (begin > keyStart
+                && (":=)]([\"'>*<".indexOf(line.charAt(begin - 1)) < 0 || line.startsWith("'s ", begin - 1))) {
             begin--;
         }
-        List<String> words = List.of(line.substring(begin, keyEnd).strip().split("\\s+"));
+        List<String> words = List.of(line.substring(begin, keyEnd).strip().split("\\s+", -1));
         int kept = Math.min(words.size(), MAX_KEY_WORDS);
         List<String> key = words.get(0).isEmpty() ? List.of() : words.subList(words.size() - kept, words.size());
-        loosen(keyStart, keyEnd);
+        String rest = line.substring(end, Math.min(line.length(), end + 3)).replace(" ", "");
+        loosen(keyStart, begin);
+        if (bracketed || rest.startsWith("[")) {
+            loosen(begin, keyEnd);
+        }
         keyStart = end;
         if (!parenthesised) {
-            String rest = line.substring(end, Math.min(line.length(), end + 3)).replace(" ", "");
             found.add(new Found(
-                    key, joined, value, total, unit, bracketed, start == trimmedStart(), rest.startsWith("][")));
+                    key,
+                    joined,
+                    value,
+                    total,
+                    unit,
+                    bracketed,
+                    start == trimmedStart(),
+                    rest.startsWith("][") || rest.startsWith("[")));
         }
     }
 

@@ -126,6 +126,12 @@ class CsvLogTest {
     }
 
     @Test
+    void commas_are_decimal_where_semicolons_separate() throws Exception {
+        assertThat(Reading.shown("csv", "epoch;loss\n1;0,5\n"))
+                .endsWith("step_completed \"step\":1,\"epoch\":1.0,\"loss\":0.5");
+    }
+
+    @Test
     void a_broken_line_is_a_problem_and_the_rest_goes_on() throws Exception {
         assertThat(Reading.shown("csv", "step,loss,note\n1,high,x\n2\n3,\"2.5,x\n4,2.5,x\n5,2"))
                 .containsExactly(

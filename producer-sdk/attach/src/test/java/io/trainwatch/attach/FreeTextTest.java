@@ -74,8 +74,11 @@ class FreeTextTest {
 
     @Test
     void its_progress_bar_says_the_step() throws Exception {
-        assertThat(read("  1%|#    | 10/1000 [00:05<08:15,  2.00it/s]\r{'loss': 2.5, 'epoch': 0.01}\n"
-                        + "  2%|#    | 20/1000 [00:05<08:15,  2.00it/s]\r{'loss': 2.25, 'epoch': 0.02}\n"))
+        String bars = "  1%|#    | 10/1000 [00:05<08:15,  2.00it/s]\r{'loss': 2.5, 'epoch': 0.01}\n";
+        assertThat(read(bars
+                        + bars.replace("10/1000", "20/1000")
+                                .replace("2.5", "2.25")
+                                .replace("0.01", "0.02")))
                 .containsExactly(
                         "step_completed \"step\":10,\"epoch\":0.01,\"loss\":2.5",
                         "step_completed \"step\":20,\"epoch\":0.02,\"loss\":2.25");
@@ -239,6 +242,52 @@ class FreeTextTest {
                 .containsExactly(
                         "step_completed \"step\":0,\"metrics\":{\"rmse\":0.5}",
                         "evaluation_completed \"step\":0,\"split\":\"val\",\"metrics\":{\"rmse\":0.625}");
+    }
+
+    @Test
+    void lightgbm() throws Exception {
+        assertThat(read("[10]\ttraining's binary_logloss: 0.5\tvalid_1's binary_logloss: 0.625\n"))
+                .containsExactly(
+                        "step_completed \"step\":10,\"metrics\":{\"binary_logloss\":0.5}",
+                        "evaluation_completed \"step\":10,\"split\":\"val\",\"metrics\":{\"binary_logloss\":0.625}");
+    }
+
+    @Test
+    void timm() throws Exception {
+        assertThat(read("""
+                Train: 0 [  50/1251 (  4%)]  Loss: 6.95 (6.96)  Time: 0.6s, 1706.1/s  (0.6s, 1700/s)  LR: 1.000e-06  Data: 0.01 (0.05)
+                Test: [  48/48]  Time: 0.3 (0.5)  Loss:  9.5 ( 6.9)  Acc@1:  0.2 ( 0.15)
+                Train: 1 [   0/1251 (  0%)]  Loss: 6.5 (6.90)  Time: 3.2s,  318.5/s  (3.2s,  318.5/s)  LR: 1.000e-05  Data: 1.7 (1.7)
+                """))
+                .containsExactly(
+                        "step_completed \"step\":50,\"epoch\":0.0,\"loss\":6.95,\"learning_rate\":1.0E-6",
+                        "step_completed \"step\":1251,\"epoch\":1.0,\"loss\":6.5,\"learning_rate\":1.0E-5");
+    }
+
+    @Test
+    void a_bar_that_begins_anew_without_an_epoch_is_the_next_epoch_and_no_other_run() throws Exception {
+        String bar = " 50%|##   | 5/10 [00:01<00:01,  9.90it/s, loss=2.5]\n";
+        assertThat(read(bar + bar))
+                .containsExactly("step_completed \"step\":5,\"loss\":2.5", "step_completed \"step\":15,\"loss\":2.5");
+    }
+
+    @Test
+    void a_bar_that_goes_on_to_show_an_evaluation_tells_it_once() throws Exception {
+        assertThat(read("""
+                Epoch 1:  10%|#    | 1/10 [00:01<00:01, 9.9it/s, loss=2.5, val_loss=3]
+                Epoch 1:  20%|##   | 2/10 [00:01<00:01, 9.9it/s, loss=2.5, val_loss=3]
+                Epoch 1:  30%|###  | 3/10 [00:01<00:01, 9.9it/s, loss=2.5, val_loss=2]
+                """))
+                .filteredOn(line -> line.startsWith("evaluation"))
+                .containsExactly(
+                        "evaluation_completed \"step\":1,\"epoch\":1.0,\"split\":\"val\",\"metrics\":{\"loss\":3.0}",
+                        "evaluation_completed \"step\":3,\"epoch\":1.0,\"split\":\"val\",\"metrics\":{\"loss\":2.0}");
+    }
+
+    @Test
+    void what_was_best_is_no_measurement_of_now() throws Exception {
+        assertThat(read("step 1 loss 2.5 best val loss: 2.0\nEpoch 1: val_loss improved from inf to 0.35\n"))
+                .containsExactly("step_completed \"step\":1,\"loss\":2.5");
     }
 
     @Test

@@ -22,9 +22,9 @@ class LogFormatsTest {
     void the_formats_are_named() {
         assertThat(LogFormats.names())
                 .containsExactly(
-                        "tfevents",
                         "events",
                         "hf-trainer-state",
+                        "tfevents",
                         "jsonl",
                         "llm.c",
                         "olmo",

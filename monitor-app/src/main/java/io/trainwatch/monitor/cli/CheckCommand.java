@@ -46,6 +46,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  trainwatch check train.jsonl",
             "  trainwatch check output/checkpoint-5000/trainer_state.json",
+            "  trainwatch check lightning_logs/version_0/metrics.csv train.log.gz",
             "  trainwatch check --output jsonl runs/ | jq 'select(.kind == \"alert\")'",
             "  zcat train.jsonl.gz | trainwatch check -",
             "",

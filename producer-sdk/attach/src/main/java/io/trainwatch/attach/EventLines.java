@@ -31,7 +31,7 @@ final class EventLines implements LogFormat {
     }
 
     @Override
-    public LogReader open(LogInput input) {
+    public LogReader open(LogInput input) throws IOException {
         return new Reader(input);
     }
 
@@ -40,7 +40,7 @@ final class EventLines implements LogFormat {
         private final Lines lines;
         private final EventJson json = new EventJson();
 
-        Reader(LogInput input) {
+        Reader(LogInput input) throws IOException {
             this.input = input;
             InputStream in = input.once();
             lines = new Lines(in, EventJson.MAX_LINE_CHARACTERS);

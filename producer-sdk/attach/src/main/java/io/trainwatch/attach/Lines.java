@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class Lines {
     private final InputStream in;
     private final int maxBytes;
+    private final int otherEnd;
     private final byte[] chunk = new byte[64 * 1024];
     private int chunkStart;
     private int chunkEnd;
@@ -21,32 +22,52 @@ final class Lines {
     private long line;
     private long offset;
     private long position;
+    private boolean ended = true;
+    private boolean endedInCarriageReturn;
 
     Lines(InputStream in, int maxBytes) {
+        this(in, maxBytes, '\n');
+    }
+
+    private Lines(InputStream in, int maxBytes, int otherEnd) {
         this.in = in;
         this.maxBytes = maxBytes;
+        this.otherEnd = otherEnd;
+    }
+
+    /** Lines that also end in a lone CR, as progress bars have it: each state of a bar is one, with the number of its line. */
+    static Lines andProgress(InputStream in, int maxBytes) {
+        return new Lines(in, maxBytes, '\r');
     }
 
     /** Moves to the next line, also to a last one without an end; false if there is none. */
     boolean next() throws IOException {
         offset = position;
         length = 0;
+        boolean sameLine = endedInCarriageReturn;
+        if (sameLine && fill() && chunk[chunkStart] == '\n') {
+            chunkStart++;
+            offset++;
+            sameLine = false;
+        }
         while (fill()) {
             int end = chunkStart;
-            while (end < chunkEnd && chunk[end] != '\n') {
+            while (end < chunkEnd && chunk[end] != '\n' && chunk[end] != otherEnd) {
                 end++;
             }
             keep(end - chunkStart);
-            boolean ended = end < chunkEnd;
+            ended = end < chunkEnd;
+            endedInCarriageReturn = ended && chunk[end] == '\r';
             chunkStart = ended ? end + 1 : end;
             if (ended) {
                 position = offset + length + 1;
-                line++;
+                line += sameLine ? 0 : 1;
                 return true;
             }
         }
+        endedInCarriageReturn = false;
         position = offset + length;
-        line += length > 0 ? 1 : 0;
+        line += length > 0 && !sameLine ? 1 : 0;
         return length > 0;
     }
 
@@ -90,5 +111,10 @@ final class Lines {
     /** Byte at which the line begins, from 0. */
     long offset() {
         return offset;
+    }
+
+    /** Whether the line has an end; only the last one may lack it. */
+    boolean ended() {
+        return ended;
     }
 }

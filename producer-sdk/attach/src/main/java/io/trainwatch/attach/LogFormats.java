@@ -7,14 +7,24 @@ import java.util.stream.Collectors;
 
 /** The formats that are known. */
 public final class LogFormats {
-    private static final List<LogFormat> ALL = List.of(new EventLines(), new HuggingFaceTrainerState());
+    private static final List<LogFormat> ALL = List.of(
+            new EventLines(),
+            new HuggingFaceTrainerState(),
+            new TensorBoardEvents(),
+            new MetricLines(),
+            new LlmC(),
+            new OlmoLog(),
+            new MegatronLog(),
+            new DeepSpeedLog(),
+            new CsvLog(),
+            new FreeText());
 
     private LogFormats() {}
 
     /** What a log was recognised as, and by what. */
     public record Detection(LogFormat format, String why) {}
 
-    /** All of them, in the order in which they are tried. */
+    /** All of them, in the order in which they are tried: what has a form of its own before what has less of one. */
     public static List<LogFormat> all() {
         return ALL;
     }

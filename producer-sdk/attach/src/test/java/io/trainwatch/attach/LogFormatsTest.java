@@ -20,7 +20,18 @@ class LogFormatsTest {
 
     @Test
     void the_formats_are_named() {
-        assertThat(LogFormats.names()).containsExactly("events", "hf-trainer-state");
+        assertThat(LogFormats.names())
+                .containsExactly(
+                        "events",
+                        "hf-trainer-state",
+                        "tfevents",
+                        "jsonl",
+                        "llm.c",
+                        "olmo",
+                        "megatron",
+                        "deepspeed",
+                        "csv",
+                        "text");
         assertThat(LogFormats.all()).allMatch(format -> LogFormats.named(format.name()) == format);
     }
 
@@ -38,7 +49,7 @@ class LogFormatsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "step 1 loss 2.5\n", "[1]", "{\"loss\": 1}\n", "step,loss\n1,2\n", "\u0000\u0001"})
+    @ValueSource(strings = {"", "step 1 loss 2.5\n", "[1]", "{\"a\": 1}\n", "a,b\n1,2\n", "\u0000\u0001"})
     void anything_else_is_not_recognised(String log) throws Exception {
         assertThat(LogFormats.detect(Reading.input(log))).isEmpty();
     }
@@ -53,9 +64,9 @@ class LogFormatsTest {
 
     @Test
     void an_unknown_name_is_answered_with_the_known_ones() {
-        assertThatThrownBy(() -> LogFormats.named("csv"))
+        assertThatThrownBy(() -> LogFormats.named("yaml"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("format csv is not known; known are events, hf-trainer-state");
+                .hasMessage("format yaml is not known; known are " + String.join(", ", LogFormats.names()));
     }
 
     @Test

@@ -22,6 +22,26 @@ class LogFuzzTest {
         read("events", log);
     }
 
+    @FuzzTest(maxDuration = "2m")
+    void any_table_is_read_to_its_end(byte[] log) throws Exception {
+        read("csv", log);
+    }
+
+    @FuzzTest(maxDuration = "2m")
+    void any_json_lines_are_read_to_their_end(byte[] log) throws Exception {
+        read("jsonl", log);
+    }
+
+    @FuzzTest(maxDuration = "2m")
+    void any_event_file_is_read_to_its_end(byte[] log) throws Exception {
+        read("tfevents", log);
+    }
+
+    @FuzzTest(maxDuration = "2m")
+    void any_text_is_read_to_its_end(byte[] log) throws Exception {
+        read("text", log);
+    }
+
     private static void read(String format, byte[] log) throws Exception {
         try (LogReader reader = LogFormats.named(format).open(LogInput.of("-", new ByteArrayInputStream(log)))) {
             for (LogEntry entry = reader.next(); entry != null; entry = reader.next()) {

@@ -1,5 +1,6 @@
 package io.trainwatch.attach;
 
+import io.trainwatch.codec.EventJson;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -18,6 +19,24 @@ final class Reading {
         try (LogReader reader = LogFormats.named(format).open(input(log))) {
             return rest(reader);
         }
+    }
+
+    /** The events as JSON without what is the same for all of them, and the problems as '!line message'. */
+    static List<String> shown(String format, String log) throws IOException {
+        return all(format, log).stream().map(Reading::shown).toList();
+    }
+
+    static String shown(LogEntry entry) {
+        return entry instanceof LogEntry.Event event
+                ? EventJson.write(event.event())
+                        .replaceFirst(
+                                "\"attempt\":0,\"rank\":0,\"session\":\"\",\"seq\":\\d+,\"timestamp_ms\":\\d+,?", "")
+                        .replace("\"run_id\":\"stdin\",", "")
+                        .replaceFirst("^\\{\"event_type\":\"(\\w+)\",?(\"run_id\":\"[^\"]*\")?,?", "$1 $2 ")
+                        .replaceFirst("  ", " ")
+                        .replaceFirst("}$", "")
+                        .strip()
+                : "!" + entry.line() + " " + ((LogEntry.Problem) entry).message();
     }
 
     static List<LogEntry> rest(LogReader reader) throws IOException {

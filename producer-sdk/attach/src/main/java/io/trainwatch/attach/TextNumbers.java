@@ -1,0 +1,264 @@
+package io.trainwatch.attach;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The numbers in a line of free text, each with the words before it: {@code step 100 | loss: 2.5 (2.7)} has 100 after {@code
+ * step} and 2.5 after {@code loss:}.
+ *
+ * <p>A number stands alone or before a unit that is known; what is part of a date, a time, a version, a path or a name is
+ * none, and so is one with foreign text glued to it. One in parentheses belongs to the one before it, and is passed over. A
+ * number at the end of a line that is not finished may itself not be.
+ */
+final class TextNumbers {
+    /** Numbers in one line that are looked at. */
+    static final int MAX_NUMBERS = 256;
+
+    private static final int MAX_KEY_WORDS = 4;
+    private static final int MAX_LOOSE_CHARACTERS = 400;
+    private static final Pattern NUMBER = Pattern.compile(
+            "[+-]?(?:\\d{1,3}(?:,\\d{3})+(?!\\d)(?:\\.\\d+)?|\\d{1,40}(?:\\.\\d{0,40})?|\\.\\d{1,40})(?:[eE][+-]?\\d{1,4})?"
+                    + "|[+-]?(?:nan|NaN|NAN|inf|Inf|INF|infinity|Infinity)(?![A-Za-z0-9_])");
+    private static final Pattern FRACTION = Pattern.compile(" ?/ ?(\\d{1,15})(?![\\d./:]*[\\d/])");
+    private static final Pattern UNIT = Pattern.compile("[A-Za-z\u00b5]{1,8}(?:/[A-Za-z]{1,8})?");
+    private static final Set<String> UNITS = Set.of(
+            "s",
+            "ms",
+            "us",
+            "sec",
+            "secs",
+            "m",
+            "min",
+            "h",
+            "it",
+            "k",
+            "K",
+            "M",
+            "G",
+            "GB",
+            "MB",
+            "KB",
+            "GiB",
+            "MiB",
+            "it/s",
+            "s/it",
+            "ms/it",
+            "ms/step",
+            "s/step",
+            "us/step",
+            "samples/s",
+            "samples/sec",
+            "tok/s",
+            "tokens/s",
+            "x",
+            "z",
+            "e");
+    private static final String DELIMITERS = "|,;\t{}";
+
+    /**
+     * One number.
+     *
+     * @param key the words before it, at most {@value #MAX_KEY_WORDS}, without what joins them to it
+     * @param joined whether a colon or equals sign joins them
+     * @param total what it is a part of, as in {@code 10/100}; NaN where nothing is said
+     * @param unit what is written behind it, e.g. {@code ms}; empty where there is none
+     * @param bracketed whether it stands in square brackets
+     * @param first whether nothing but blanks stands before it in the line
+     * @param beforeBracket whether an opening square bracket follows
+     */
+    record Found(
+            List<String> key,
+            boolean joined,
+            double value,
+            double total,
+            String unit,
+            boolean bracketed,
+            boolean first,
+            boolean beforeBracket) {}
+
+    private final String line;
+    private final boolean whole;
+    private final List<Found> found = new ArrayList<>();
+    private final StringBuilder loose = new StringBuilder();
+    private int keyStart;
+
+    private TextNumbers(String line, boolean whole) {
+        this.line = line;
+        this.whole = whole;
+    }
+
+    /** Finds the numbers of a line; {@code whole} says whether it has its end. */
+    static TextNumbers in(String line, boolean whole) {
+        TextNumbers numbers = new TextNumbers(line, whole);
+        numbers.scan();
+        return numbers;
+    }
+
+    List<Found> found() {
+        return found;
+    }
+
+    /** What stands between the numbers and their words, and the words before a number in brackets. */
+    String loose() {
+        return loose.toString();
+    }
+
+    private void scan() {
+        Matcher number = NUMBER.matcher(line);
+        int at = 0;
+        while (at < line.length() && found.size() < MAX_NUMBERS) {
+            char c = line.charAt(at);
+            if (DELIMITERS.indexOf(c) >= 0 || isDash(at)) {
+                loosen(keyStart, at);
+                at++;
+                keyStart = at;
+            } else if (beginsNumber(at) && number.region(at, line.length()).lookingAt()) {
+                at = number(at, number.end());
+            } else {
+                at++;
+            }
+        }
+        loosen(keyStart, line.length());
+    }
+
+    private boolean isDash(int at) {
+        return line.charAt(at) == '-'
+                && at > 0
+                && at + 1 < line.length()
+                && Character.isWhitespace(line.charAt(at - 1))
+                && Character.isWhitespace(line.charAt(at + 1));
+    }
+
+    private boolean beginsNumber(int at) {
+        char c = line.charAt(at);
+        if (!(c >= '0' && c <= '9') && "+-.nNiI".indexOf(c) < 0) {
+            return false;
+        }
+        if (at == 0) {
+            return true;
+        }
+        char before = line.charAt(at - 1);
+        return Character.isWhitespace(before) || ":=([{'\"|,<>#".indexOf(before) >= 0;
+    }
+
+    /** Takes the number that ends at {@code end}, if it is one; returns where to go on. */
+    private int number(int start, int end) {
+        Double value = Numbers.parse(line.substring(start, end));
+        double total = Double.NaN;
+        int after = end;
+        Matcher fraction = FRACTION.matcher(line).region(after, line.length());
+        if (fraction.lookingAt()) {
+            total = Double.parseDouble(fraction.group(1));
+            after = fraction.end();
+        }
+        String unit = "";
+        if (after < line.length() && Character.isLetter(line.charAt(after))) {
+            Matcher letters = UNIT.matcher(line).region(after, line.length());
+            if (!letters.lookingAt() || !UNITS.contains(letters.group())) {
+                return skip(after);
+            }
+            unit = letters.group();
+            after = letters.end();
+        } else if (after < line.length() && line.charAt(after) == '%') {
+            unit = "%";
+            after++;
+        }
+        boolean named = value != null && !Double.isFinite(value);
+        if (value == null || !endsAt(after, named)) {
+            return skip(after);
+        }
+        add(start, after, value, total, unit);
+        return after;
+    }
+
+    private boolean endsAt(int at, boolean named) {
+        if (at >= line.length()) {
+            return whole || named;
+        }
+        char c = line.charAt(at);
+        char next = at + 1 < line.length() ? line.charAt(at + 1) : ' ';
+        if (c == ':' || c == '.') {
+            return !Character.isLetterOrDigit(next) && next != '/' && next != '\\';
+        }
+        return Character.isWhitespace(c) || ",;|)]}'\"<>(".indexOf(c) >= 0;
+    }
+
+    private int skip(int from) {
+        int at = from;
+        while (at < line.length()
+                && !Character.isWhitespace(line.charAt(at))
+                && DELIMITERS.indexOf(line.charAt(at)) < 0) {
+            at++;
+        }
+        return Math.max(at, from);
+    }
+
+    private void add(int start, int end, double value, double total, String unit) {
+        int keyEnd = trimmed(keyStart, start, " '\"#");
+        boolean bracketed = false;
+        boolean parenthesised = false;
+        while (keyEnd > keyStart && "[(".indexOf(line.charAt(keyEnd - 1)) >= 0) {
+            bracketed |= line.charAt(keyEnd - 1) == '[';
+            parenthesised |= line.charAt(keyEnd - 1) == '(';
+            keyEnd = trimmed(keyStart, keyEnd - 1, " '\"#");
+        }
+        boolean joined = false;
+        while (keyEnd > keyStart && ":=".indexOf(line.charAt(keyEnd - 1)) >= 0) {
+            joined = true;
+            keyEnd = trimmed(keyStart, keyEnd - 1, " '\"");
+        }
+        int begin = keyEnd;
+        while (begin > keyStart
+                && (":=)]([\"'>*<".indexOf(line.charAt(begin - 1)) < 0 || line.startsWith("'s ", begin - 1))) {
+            begin--;
+        }
+        List<String> words = List.of(line.substring(begin, keyEnd).strip().split("\\s+", -1));
+        int kept = Math.min(words.size(), MAX_KEY_WORDS);
+        List<String> key = words.get(0).isEmpty() ? List.of() : words.subList(words.size() - kept, words.size());
+        String rest = line.substring(end, Math.min(line.length(), end + 3)).replace(" ", "");
+        loosen(keyStart, begin);
+        if (bracketed || rest.startsWith("[")) {
+            loosen(begin, keyEnd);
+        }
+        keyStart = end;
+        if (!parenthesised) {
+            found.add(new Found(
+                    key,
+                    joined,
+                    value,
+                    total,
+                    unit,
+                    bracketed,
+                    start == trimmedStart(),
+                    rest.startsWith("][") || rest.startsWith("[")));
+        }
+    }
+
+    private int trimmed(int start, int end, String blanks) {
+        int at = end;
+        while (at > start
+                && (blanks.indexOf(line.charAt(at - 1)) >= 0 || Character.isWhitespace(line.charAt(at - 1)))) {
+            at--;
+        }
+        return at;
+    }
+
+    private int trimmedStart() {
+        int at = 0;
+        while (at < line.length() && (Character.isWhitespace(line.charAt(at)) || line.charAt(at) == '[')) {
+            at++;
+        }
+        return at;
+    }
+
+    private void loosen(int start, int end) {
+        if (start < end && loose.length() < MAX_LOOSE_CHARACTERS) {
+            loose.append(line, start, Math.min(end, start + MAX_LOOSE_CHARACTERS))
+                    .append(' ');
+        }
+    }
+}

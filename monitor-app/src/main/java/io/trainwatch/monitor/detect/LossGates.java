@@ -30,7 +30,7 @@ final class LossGates {
      */
     static boolean learns(Series loss) {
         double gained = loss.initial() - loss.median();
-        double error = 1.2533 * loss.scale() / Math.sqrt(Math.min(loss.finitePoints(), Series.TRUSTED_POINTS));
+        double error = 1.2533 * loss.scale() / Math.sqrt((double) Math.min(loss.finitePoints(), Series.TRUSTED_POINTS));
         return gained > NotLearning.SIGNIFICANCE * error
                 && gained > NotLearning.LEAST_IMPROVEMENT * Math.abs(loss.initial());
     }

@@ -334,7 +334,7 @@ public final class UnchangedWeights implements Detector<UnchangedWeights.State> 
     private static double size(TensorSummary gradient) {
         Double mean = gradient.getAbsMean();
         if (mean == null && gradient.getL2Norm() != null && gradient.getCount() != null) {
-            mean = gradient.getL2Norm() / Math.sqrt(gradient.getCount());
+            mean = gradient.getL2Norm() / Math.sqrt((double) gradient.getCount());
         }
         return mean != null && Double.isFinite(mean) ? mean : 0;
     }

@@ -101,7 +101,7 @@ record WeightTensor(TensorSummary stats, Layers.@Nullable Declared layer, long f
         }
         return stats.getStd() == null || stats.getMean() == null || stats.getCount() == null
                 ? Double.NaN
-                : Math.hypot(stats.getStd(), stats.getMean()) * Math.sqrt(stats.getCount());
+                : Math.hypot(stats.getStd(), stats.getMean()) * Math.sqrt((double) stats.getCount());
     }
 
     /** Root of the mean square of the elements, NaN where it is not known. */
@@ -111,7 +111,7 @@ record WeightTensor(TensorSummary stats, Layers.@Nullable Declared layer, long f
         }
         return stats.getL2Norm() == null || stats.getCount() == null
                 ? Double.NaN
-                : stats.getL2Norm() / Math.sqrt(stats.getCount());
+                : stats.getL2Norm() / Math.sqrt((double) stats.getCount());
     }
 
     /** Mean absolute value of the elements that are not 0: rows that were not used do not dilute it. 0 if all are 0. */

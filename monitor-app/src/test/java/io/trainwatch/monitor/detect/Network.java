@@ -121,7 +121,7 @@ final class Network {
             }
             TensorSummary bare = new TensorSummary();
             bare.setName("");
-            bare.setKind(TensorKind.values()[i % TensorKind.values().length]);
+            bare.setKind(i % 2 == 0 ? TensorKind.gradient : TensorKind.weight);
             tensors.add(bare);
             run.steps(10).tensors(tensors);
         }

@@ -109,7 +109,7 @@ class DeadUnitsTest implements DetectorContract {
     void a_network_that_is_dead_throughout_is_critical() {
         assertThat(Judging.of(allDead(1, tensor -> {})).only(DEAD_UNITS).highest())
                 .isEqualTo(Severity.critical);
-        assertThat(Judging.of(allDead(0.6, tensor -> {})).only(DEAD_UNITS).highest())
+        assertThat(Judging.of(allDead(0.51, tensor -> {})).only(DEAD_UNITS).highest())
                 .isEqualTo(Severity.warning);
     }
 

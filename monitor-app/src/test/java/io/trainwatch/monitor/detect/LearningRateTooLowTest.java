@@ -79,7 +79,8 @@ class LearningRateTooLowTest implements DetectorContract {
     void a_curve_that_slows_down_has_its_progress_behind_it() {
         assertThat(Judging.of(run -> {
                             declared(run, 2_000);
-                            run.steps(1_000, (body, step) -> body.setUpdateToWeightRatio(1e-5));
+                            run.loss(step -> Math.log(83) * (1 - 0.04 * Math.sqrt(step / 1e3)) + run.noise(0.005))
+                                    .steps(1_000, (body, step) -> body.setUpdateToWeightRatio(1e-5));
                         })
                         .episodes(LEARNING_RATE_TOO_LOW))
                 .isEmpty();

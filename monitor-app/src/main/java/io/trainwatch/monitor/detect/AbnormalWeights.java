@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * Finds weights that were not initialised as they should be (D09).
  *
  * <pre>
- * at every report of the first 10 steps, else at the first one of the first 500, over weight matrices ({@link WeightTensor}):
+ * at the first report, if within the first 500 steps, over weight matrices ({@link WeightTensor}):
  * constant:     std = 0 at a value that is not 0, or in all of them        -&gt; warning
  * out of scale: std * sqrt(fan in) outside 0.02 to 4, or |max| &gt; 10         -&gt; info
  * far off:      the first loss &gt; 3 ln C                                     -&gt; info
@@ -30,8 +30,9 @@ import org.jspecify.annotations.Nullable;
  * or vanishing_gradient                                                    -&gt; warning
  * </pre>
  *
- * <p>A first report behind step 10 in a run whose loss or gradient had blown up by then shows what that did and not where
- * the weights began, unless the first loss was far off already: it is info.
+ * <p>Only the first report, because a rate that is too high moves weights out of scale within three steps. One behind step
+ * 10 in a run whose loss or gradient had blown up by then shows what that did and not where the weights began, unless the
+ * first loss was far off already: it is info.
  *
  * <p>Units that begin alike stay alike. One matrix of zeros among others is a habit (outputs, adapters, residual branches).
  * A fixed limit on std flags large models that follow the book: what matters is std times the root of the inputs per unit,
@@ -88,7 +89,7 @@ public final class AbnormalWeights implements Detector<AbnormalWeights.State> {
         }
     }
 
-    /** What the first reports showed, and what speaks for it since. */
+    /** What the first report showed, and what speaks for it since. */
     static final class State implements DetectorState {
         boolean seen;
         boolean judged;
@@ -179,7 +180,7 @@ public final class AbnormalWeights implements Detector<AbnormalWeights.State> {
         if (event.getBody() instanceof TensorStats body) {
             long step = WeightTensor.step(event, run);
             state.seen = true;
-            if (step <= FIRST_STEPS || (!state.judged && step <= WINDOW)) {
+            if (!state.judged && step <= WINDOW) {
                 inspect(state, run, body, step);
                 state.blownUp = step > FIRST_STEPS && blewUp(verdicts.episodes());
             }

@@ -22,15 +22,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * over the weight matrices that train, in forward order ({@link WeightTensor}):
- * r = median gradient norm of the first quarter of them / that of the last quarter
- * m = median over the first quarter of the mean |gradient|, elements that are 0 left out
- * vanished: r &lt; 1e-3 and m &lt; 1e-6, or mean |gradient| &lt; 1e-9 in 30 % of the matrices or more
+ * r = largest gradient norm in the first quarter of them / median of the last quarter
+ * m = largest mean |gradient| in the first quarter, elements that are 0 left out
+ * vanished: r &lt; 1e-3 and m &lt; 1e-6, or mean |gradient| &lt; 1e-9 in the first 30 % of the matrices or more
  * fires if vanished in 3 reports in a row over 20 steps or more            -&gt; warning
  * or if the total gradient norm, once above 0, is 0 for 10 points in a row -&gt; warning
  * </pre>
  *
- * <p>Medians over quarters, because one odd tensor at either end (an embedding that was not declared, a head) is no layer
- * that starves. Not judged before step 50 nor within twice the warm-up: an output or an adapter that begins at 0 passes no
+ * <p>What matters is that no layer near the input gets any: one that does shows that the gradient passes, and those that do
+ * not are frozen, unused experts or adapters that begin at 0. A quarter, because the tensor at either end may be an odd one
+ * (an embedding that was not declared, a head). Not judged before step 50 nor within twice the warm-up: an output or an adapter that begins at 0 passes no
  * gradient until it has moved. Info at the floor of the loss, where gradients end, and with profiles whose loss need not
  * fall. Where loss scaling is on and the tensors add up to the scaled norm, they are divided by the scale. Matrices whose
  * gradient is exactly 0 since the first report, in a run that learns, are frozen ones that the trainer did not declare.
@@ -251,44 +252,50 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
         return LossGates.atFloor(run.loss()) ? LossGates.AT_FLOOR : null;
     }
 
-    /** How much of the gradient arrives. */
-    private record Flow(
-            List<WeightTensor> gradients, double first, double last, double mean, List<WeightTensor> starved) {
+    /**
+     * How much of the gradient arrives.
+     *
+     * @param first largest norm near the input
+     * @param last median norm near the output
+     * @param mean largest mean |gradient| near the input
+     * @param starved how many layers, counted from the input, get nothing
+     */
+    private record Flow(List<WeightTensor> gradients, double first, double last, double mean, int starved) {
 
         static @Nullable Flow of(List<WeightTensor> gradients, double scale) {
             double[] norms = new double[gradients.size()];
             double[] means = new double[gradients.size()];
-            List<WeightTensor> starved = new ArrayList<>();
             for (int i = 0; i < norms.length; i++) {
                 norms[i] = gradients.get(i).norm() / scale;
                 means[i] = gradients.get(i).meanOfNonZero() / scale;
                 if (!Double.isFinite(norms[i]) || !Double.isFinite(means[i])) {
                     return null;
                 }
-                if (means[i] < NOTHING) {
-                    starved.add(gradients.get(i));
-                }
+            }
+            int starved = 0;
+            while (starved < means.length && means[starved] < NOTHING) {
+                starved++;
             }
             int quarter = (norms.length + 3) / 4;
             return new Flow(
                     gradients,
-                    median(norms, 0, quarter),
+                    Arrays.stream(norms, 0, quarter).max().orElse(0),
                     median(norms, norms.length - quarter, norms.length),
-                    median(means, 0, quarter),
+                    Arrays.stream(means, 0, quarter).max().orElse(0),
                     starved);
         }
 
         boolean vanished() {
-            return (first < LEAST_RATIO * last && mean < SMALL) || starved.size() >= NOTHING_SHARE * gradients.size();
+            return (first < LEAST_RATIO * last && mean < SMALL) || starved >= NOTHING_SHARE * gradients.size();
         }
 
         Verdicts.Explanation explain(long since, long step) {
             WeightTensor input = gradients.get(0);
             WeightTensor output = gradients.get(gradients.size() - 1);
-            String starve = starved.isEmpty()
+            String starve = starved == 0
                     ? ""
-                    : "; less than " + Figures.text(NOTHING) + " in " + starved.size() + " of " + gradients.size()
-                            + " layers, " + starved.get(starved.size() - 1).name() + " the last of them";
+                    : "; less than " + Figures.text(NOTHING) + " in " + starved + " of " + gradients.size()
+                            + " layers, " + gradients.get(starved - 1).name() + " the last of them";
             List<Evidence> evidence = new ArrayList<>();
             evidence.add(Figures.evidence(
                     input.name(), since, step, input.norm(), output.norm(), first / last, "gradient norm"));

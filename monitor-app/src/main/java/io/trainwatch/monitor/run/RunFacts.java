@@ -137,11 +137,6 @@ public final class RunFacts implements Persistent {
         return learningRatePeak;
     }
 
-    /** Name of the optimizer as the run declared it, null where it did not. */
-    public @Nullable String optimizer() {
-        return optimizer;
-    }
-
     /** Samples per optimizer step over all ranks, 0 where not declared. */
     public long globalBatchSize() {
         return globalBatchSize;

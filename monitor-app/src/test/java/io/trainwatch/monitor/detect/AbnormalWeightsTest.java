@@ -155,6 +155,16 @@ class AbnormalWeightsTest implements DetectorContract {
     }
 
     @Test
+    void weights_that_a_rate_blew_up_within_three_steps_began_well() {
+        Judging judging = Judging.of(run -> {
+            Network network = new Network(4);
+            Network.train(run, network, 2, 1, tensor -> {});
+            Network.train(run, network, 50, 1, large(1));
+        });
+        assertThat(judging.episodes(ABNORMAL_WEIGHTS)).isEmpty();
+    }
+
+    @Test
     void weights_that_grow_later_are_no_initialisation() {
         Judging judging = Judging.of(run -> {
             Network network = new Network(4);

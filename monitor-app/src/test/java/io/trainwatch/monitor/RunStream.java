@@ -11,6 +11,8 @@ import io.trainwatch.event.PhaseChanged;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
+import io.trainwatch.event.TensorStats;
+import io.trainwatch.event.TensorSummary;
 import io.trainwatch.event.TrainingEvent;
 import java.util.HashMap;
 import java.util.List;
@@ -159,6 +161,11 @@ public final class RunStream {
         BatchStats body = new BatchStats();
         body.setLabelHistogram(histogram);
         return says(step, body);
+    }
+
+    /** Statistics of tensors at the last completed step. */
+    public RunStream tensors(List<TensorSummary> tensors) {
+        return says(step, new TensorStats(tensors));
     }
 
     public RunStream heartbeat(String phase) {

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.detect.Episodes;
 import io.trainwatch.monitor.detect.Verdicts;
 import io.trainwatch.monitor.diagnose.Diagnosis;
 import io.trainwatch.monitor.diagnose.Finding;
@@ -47,22 +48,29 @@ import org.jspecify.annotations.Nullable;
  * <p>A verdict that a gate holds back, or that an episode of {@link #INHIBITED_BY} explains, opens at info and names why
  * in {@code suppressed_by}; if it outlasts that, its severity rises. The severity of an episode never falls.
  */
-public final class AlertLifecycle implements Verdicts, Persistent {
+public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     static final int FIRST_UPDATE = 32;
     static final int MAX_OPEN = 64;
     static final int MAX_HISTORY = 64;
 
     /**
-     * What explains what: a non-finite training loss all that reads the loss or the gradient; overfitting a training loss
-     * that has nothing left to learn; a divergence that nothing was learned. Names of detectors, for their episodes in the
-     * scope of the run; with {@code /} behind, for those in any other scope.
+     * What explains what: a non-finite training loss all that reads the loss, the gradient or the tensors; overfitting a
+     * training loss that has nothing left to learn; a divergence that nothing was learned; what blew up the units and
+     * gradients that died of it; that nothing is learned at all that it is learned slowly. Names of detectors, for their
+     * episodes in the scope of the run; with {@code /} behind, for those in any other scope.
      */
-    private static final Map<String, List<String>> INHIBITED_BY = Map.of(
-            "loss_spike", List.of("non_finite_loss"),
-            "loss_divergence", List.of("non_finite_loss"),
-            "loss_plateau", List.of("non_finite_loss", "train_val_divergence/"),
-            "not_learning", List.of("non_finite_loss", "loss_divergence"),
-            "exploding_gradient", List.of("non_finite_loss"));
+    private static final Map<String, List<String>> INHIBITED_BY = Map.ofEntries(
+            Map.entry("loss_spike", List.of("non_finite_loss")),
+            Map.entry("loss_divergence", List.of("non_finite_loss")),
+            Map.entry("loss_plateau", List.of("non_finite_loss", "train_val_divergence/")),
+            Map.entry("not_learning", List.of("non_finite_loss", "loss_divergence")),
+            Map.entry("exploding_gradient", List.of("non_finite_loss")),
+            Map.entry("vanishing_gradient", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            Map.entry("dead_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            Map.entry("saturated_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            Map.entry("unchanged_weights", List.of("non_finite_loss")),
+            Map.entry("learning_rate_too_high", List.of("non_finite_loss")),
+            Map.entry("learning_rate_too_low", List.of("not_learning", "vanishing_gradient", "unchanged_weights")));
 
     private static final HexFormat HEX = HexFormat.of();
 
@@ -141,6 +149,39 @@ public final class AlertLifecycle implements Verdicts, Persistent {
             describe(episode, effective, why, explanation);
             change(episode, AlertState.updated, null);
         }
+    }
+
+    @Override
+    public Episodes episodes() {
+        return this;
+    }
+
+    @Override
+    public boolean isAlarming(String byDetector) {
+        return openedSince(byDetector, Long.MIN_VALUE, open.values()) > 0;
+    }
+
+    @Override
+    public int alarmsSince(String byDetector, long step) {
+        int count = openedSince(byDetector, step, open.values());
+        for (Alert alert : history) {
+            count += isAlarm(alert, byDetector, step) ? 1 : 0;
+        }
+        return count;
+    }
+
+    private static int openedSince(String byDetector, long step, Collection<Episode> episodes) {
+        int count = 0;
+        for (Episode episode : episodes) {
+            count += isAlarm(episode.alert, byDetector, step) ? 1 : 0;
+        }
+        return count;
+    }
+
+    private static boolean isAlarm(Alert alert, String byDetector, long step) {
+        return alert.getSeverity() != Severity.info
+                && alert.getDetector().equals(byDetector)
+                && (alert.getOpenedStep() == null ? -1 : alert.getOpenedStep()) >= step;
     }
 
     /** The run ended: nothing is left to resolve its episodes. */

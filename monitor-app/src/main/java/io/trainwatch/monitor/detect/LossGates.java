@@ -24,6 +24,17 @@ final class LossGates {
         return Math.abs(loss.median()) < FLOOR * Math.abs(loss.initial());
     }
 
+    /**
+     * Whether the loss is below where it began by 2 % and five standard errors of its median, the measure of {@link
+     * NotLearning}. False as long as there is no baseline.
+     */
+    static boolean learns(Series loss) {
+        double gained = loss.initial() - loss.median();
+        double error = 1.2533 * loss.scale() / Math.sqrt((double) Math.min(loss.finitePoints(), Series.TRUSTED_POINTS));
+        return gained > NotLearning.SIGNIFICANCE * error
+                && gained > NotLearning.LEAST_IMPROVEMENT * Math.abs(loss.initial());
+    }
+
     /** Scope of a training loss: the run for the loss itself, the name for a component. */
     static String scope(RunView run, Series loss) {
         return loss == run.loss() ? Verdicts.RUN : loss.name();

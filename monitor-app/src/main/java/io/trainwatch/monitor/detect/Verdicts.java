@@ -30,6 +30,9 @@ public interface Verdicts {
             @Nullable String suppressedBy,
             Supplier<Explanation> explanation);
 
+    /** What was said so far, by all detectors. */
+    Episodes episodes();
+
     /**
      * What a person gets to read.
      *

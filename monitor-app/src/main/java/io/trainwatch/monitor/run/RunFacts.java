@@ -20,11 +20,13 @@ public final class RunFacts implements Persistent {
     private @Nullable String precision;
     private @Nullable String optimizer;
     private long classes;
+    private long globalBatchSize;
     private long warmupSteps = -1;
     private long maxSteps;
     private double learningRatePeak = Double.NaN;
     private double maxGradNorm = Double.NaN;
     private boolean declared;
+    private final Layers layers = new Layers();
 
     void declare(RunStarted started) {
         declared = true;
@@ -52,6 +54,12 @@ public final class RunFacts implements Persistent {
         }
         if (started.getMaxGradNorm() != null && started.getMaxGradNorm() > 0) {
             maxGradNorm = started.getMaxGradNorm();
+        }
+        if (started.getGlobalBatchSize() != null && started.getGlobalBatchSize() > 0) {
+            globalBatchSize = started.getGlobalBatchSize();
+        }
+        if (started.getLayers() != null && !started.getLayers().isEmpty()) {
+            layers.declare(started.getLayers());
         }
     }
 
@@ -129,6 +137,16 @@ public final class RunFacts implements Persistent {
         return learningRatePeak;
     }
 
+    /** Samples per optimizer step over all ranks, 0 where not declared. */
+    public long globalBatchSize() {
+        return globalBatchSize;
+    }
+
+    /** The layers that the run declared. */
+    public Layers layers() {
+        return layers;
+    }
+
     @Override
     public void write(StateWriter out) {
         out.writeBoolean(declared);
@@ -145,6 +163,8 @@ public final class RunFacts implements Persistent {
         out.writeLong(maxSteps);
         out.writeDouble(learningRatePeak);
         out.writeDouble(maxGradNorm);
+        out.writeLong(globalBatchSize);
+        layers.write(out);
     }
 
     @Override
@@ -163,6 +183,8 @@ public final class RunFacts implements Persistent {
         maxSteps = in.readLong();
         learningRatePeak = in.readDouble();
         maxGradNorm = in.readDouble();
+        globalBatchSize = in.readLong();
+        layers.read(in);
     }
 
     private static @Nullable String readText(StateReader in) {

@@ -296,4 +296,23 @@ class AlertLifecycleTest {
         again.read(new StateReader(out.toByteArray()));
         return again;
     }
+
+    @Test
+    void detectors_can_ask_for_the_alarms_of_others_open_or_ended_and_infos_are_none() {
+        unhealthy("a", Severity.info, 1, null);
+        assertThat(alerts.episodes().isAlarming("loss_spike")).isFalse();
+        unhealthy("a", Severity.warning, 1, null);
+        unhealthy("b", Severity.critical, 2, null);
+        assertThat(alerts.episodes().isAlarming("loss_spike")).isTrue();
+        assertThat(alerts.episodes().isAlarming("loss_divergence")).isFalse();
+        assertThat(alerts.episodes().alarmsSince("loss_spike", 1)).isEqualTo(2);
+        assertThat(alerts.episodes().alarmsSince("loss_spike", 2)).isEqualTo(1);
+        for (int i = 0; i < QUIET; i++) {
+            healthy("a");
+            healthy("b");
+        }
+        assertThat(alerts.episodes().isAlarming("loss_spike")).isFalse();
+        assertThat(alerts.episodes().alarmsSince("loss_spike", 1)).isEqualTo(2);
+        assertThat(alerts.episodes().alarmsSince("loss_divergence", 1)).isZero();
+    }
 }

@@ -154,6 +154,12 @@ class RunJudgeTest {
                 .containsExactlyInAnyOrder(
                         "not_learning",
                         "loss_plateau",
+                        "dead_units",
+                        "saturated_units",
+                        "vanishing_gradient",
+                        "unchanged_weights",
+                        "abnormal_weights",
+                        "learning_rate_too_low",
                         "train_val_divergence",
                         "feature_drift",
                         "label_drift",

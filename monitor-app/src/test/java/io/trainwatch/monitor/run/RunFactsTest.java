@@ -2,8 +2,10 @@ package io.trainwatch.monitor.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.trainwatch.event.Layer;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.stats.RoundTrip;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class RunFactsTest {
@@ -20,6 +22,9 @@ final class RunFactsTest {
         assertThat(facts.maxSteps()).isZero();
         assertThat(facts.learningRatePeak()).isNaN();
         assertThat(facts.fp16()).isFalse();
+        assertThat(facts.optimizer()).isNull();
+        assertThat(facts.globalBatchSize()).isZero();
+        assertThat(facts.layers().of("fc1.weight")).isNull();
     }
 
     @Test
@@ -87,6 +92,12 @@ final class RunFactsTest {
         started.setTask("gan");
         started.setNumClasses(3);
         started.setLearningRatePeak(0.1);
+        started.setOptimizer("adamw");
+        started.setGlobalBatchSize(64L);
+        Layer layer = new Layer();
+        layer.setName("fc1");
+        layer.setFanIn(12);
+        started.setLayers(List.of(layer));
         facts.declare(started);
         RunFacts restored = RoundTrip.copy(facts, new RunFacts());
 
@@ -95,6 +106,10 @@ final class RunFactsTest {
         assertThat(restored.profile()).isEqualTo(MetricProfile.GAN);
         assertThat(restored.chanceLoss()).isEqualTo(Math.log(3));
         assertThat(restored.learningRatePeak()).isEqualTo(0.1);
+        assertThat(restored.optimizer()).isEqualTo("adamw");
+        assertThat(restored.globalBatchSize()).isEqualTo(64);
+        assertThat(restored.layers().of("fc1.weight")).isEqualTo(facts.layers().of("fc1"));
+        assertThat(restored.layers().of("fc1.weight").fanIn()).isEqualTo(12);
     }
 
     private static double chance(Integer classes, Integer vocabulary, String lossFunction) {

@@ -17,8 +17,16 @@ public final class DetectorCatalogue {
                 new NotLearning(),
                 new LossPlateau(),
                 new TrainValDivergence(),
+                new SuspiciousValidation(),
+                new NonFiniteInput(),
+                new AbnormalInput(),
                 new FeatureDrift(),
                 new LabelDrift(),
+                new PredictionCollapse(),
+                new PredictionDrift(),
+                new ClassImbalance(),
+                new MetricDrift(),
+                new MetricMismatch(),
                 new StalledRun(),
                 new TelemetryGap());
     }

@@ -155,8 +155,16 @@ class RunJudgeTest {
                         "not_learning",
                         "loss_plateau",
                         "train_val_divergence",
+                        "suspicious_validation",
+                        "non_finite_input",
+                        "abnormal_input",
                         "feature_drift",
                         "label_drift",
+                        "prediction_collapse",
+                        "prediction_drift",
+                        "class_imbalance",
+                        "metric_drift",
+                        "metric_mismatch",
                         "stalled_run");
     }
 

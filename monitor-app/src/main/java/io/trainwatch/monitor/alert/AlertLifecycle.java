@@ -76,6 +76,7 @@ public final class AlertLifecycle implements Verdicts, Persistent {
                             "non_finite_loss",
                             "loss_divergence",
                             "exploding_gradient",
+                            "not_learning",
                             "train_val_divergence/",
                             "feature_drift/",
                             "label_drift/",

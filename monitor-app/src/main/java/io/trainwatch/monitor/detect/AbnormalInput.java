@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * labels    a label outside the declared classes                               -&gt; critical
  * constant  over the first 1,000 samples a feature does not vary               -&gt; info
- *           a feature that varied does not, in 2 windows of 500 samples        -&gt; warning
+ *           a feature that varied in each batch does not, in 2 windows of 500  -&gt; warning
  * scale     over the first 1,000 samples |mean| &gt; 1 or std outside 0.1 to 10   -&gt; info; warning if the run then has
  *           a non-finite loss, or nothing learned where it should have, within 500 steps
  * zeros     share of all-zero samples &gt; 1 % and &gt; 5 times the reference, in 2 windows -&gt; warning; &gt; 1 % from the start: info
@@ -53,6 +53,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
     static final double DUPLICATES = 0.9;
     static final double FEW_DUPLICATES = 0.1;
     static final int IN_A_ROW = 2;
+    static final int FEWEST_BATCHES = 8;
     private static final long IGNORED_LABEL = -100;
 
     /** The splits, and whether there was anything to judge. */
@@ -132,7 +133,24 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
     private static final class Feature implements Persistent {
         final Moments first = new Moments();
         final Moments window = new Moments();
+        long batches;
+        boolean wasConstant;
         int constantWindows;
+
+        void add(double count, double mean, double std) {
+            if (known()) {
+                window.addGroup(count, mean, std);
+                return;
+            }
+            first.addGroup(count, mean, std);
+            batches++;
+            wasConstant |= std < NO_SPREAD;
+        }
+
+        /** Whether each of its first batches varied, so that one that does not is strange. A rare value does not. */
+        boolean variesAlways() {
+            return known() && !wasConstant && batches >= FEWEST_BATCHES;
+        }
 
         boolean known() {
             return first.count() >= FIRST_SAMPLES;
@@ -152,6 +170,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         public void write(StateWriter out) {
             first.write(out);
             window.write(out);
+            out.writeLong(batches);
+            out.writeBoolean(wasConstant);
             out.writeInt(constantWindows);
         }
 
@@ -159,6 +179,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         public void read(StateReader in) {
             first.read(in);
             window.read(in);
+            batches = in.readLong();
+            wasConstant = in.readBoolean();
             constantWindows = in.readInt();
         }
     }
@@ -244,7 +266,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         split.zeros.add(body.getAllZeroSampleFraction(), samples, learning);
         split.padding.add(body.getPaddingFraction(), samples, learning);
         if (body.getDuplicateCount() != null) {
-            split.duplicates.add(body.getDuplicateCount() / samples, samples, learning);
+            split.duplicates.add((double) body.getDuplicateCount() / samples, samples, learning);
         }
         if (body.getFeatures() != null) {
             features(state, run, split, body.getFeatures(), samples, scope, verdicts);
@@ -352,24 +374,30 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
                     && Double.isFinite(std)
                     && std >= 0) {
                 double count = summary.getCount() == null ? samples : Math.max(1, summary.getCount());
-                (feature.known() ? feature.window : feature.first).addGroup(count, mean, std);
+                feature.add(count, mean, std);
             }
         }
         int known = 0;
         int constant = 0;
         int offScale = 0;
         String aConstant = "";
+        Moments itsFirst = new Moments();
+        Moments worstFirst = itsFirst;
         String worst = "";
+        double mostOff = -1;
         for (Map.Entry<String, Feature> entry : split.features.entrySet()) {
             Feature feature = entry.getValue();
             known += feature.known() ? 1 : 0;
             if (feature.constant()) {
                 constant++;
                 aConstant = entry.getKey();
+                itsFirst = feature.first;
             } else if (feature.offScale()) {
                 offScale++;
-                if (worst.isEmpty() || off(feature) > off(split.features.get(worst))) {
+                if (off(feature) > mostOff) {
+                    mostOff = off(feature);
                     worst = entry.getKey();
+                    worstFirst = feature.first;
                 }
             }
         }
@@ -380,8 +408,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         if (split.scaleKnownAt < 0) {
             split.scaleKnownAt = run.lastStep();
         }
-        say(constant, known, scope + "/constant", aConstant, split, run, Severity.info, verdicts);
-        say(offScale, known, scope + "/scale", worst, split, run, corroborated(run), verdicts);
+        say(constant, known, scope + "/constant", aConstant, itsFirst, split, run, Severity.info, verdicts);
+        say(offScale, known, scope + "/scale", worst, worstFirst, split, run, corroborated(run), verdicts);
     }
 
     /** How far a feature is off the usual scale, in powers of e. */
@@ -407,6 +435,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             int known,
             String scope,
             String name,
+            Moments first,
             Split split,
             RunView run,
             Severity severity,
@@ -416,7 +445,6 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             return;
         }
         verdicts.unhealthy(scope, severity, run.firstStep(), null, () -> {
-            Moments first = split.features.get(name).first;
             String what = scope.endsWith("constant") ? " do not vary, " : " are not of the usual scale, ";
             return new Verdicts.Explanation(
                     count + " of " + known + " features" + what + name + " has mean " + Figures.text(first.mean())
@@ -451,7 +479,11 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             boolean always = usual > ZEROS && now > ZEROS;
             share(
                     jumped ? Severity.warning : always ? Severity.info : null,
-                    scope + "/zeros", "samples are all zero", split.zeros, run, verdicts);
+                    scope + "/zeros",
+                    "samples are all zero",
+                    split.zeros,
+                    run,
+                    verdicts);
         }
         if (split.padding.window.count() > 0) {
             state.judged = true;
@@ -465,7 +497,11 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
                     && split.duplicates.window.mean() > DUPLICATES;
             share(
                     split.duplicates.high(repeats, split.windowStart) ? Severity.warning : null,
-                    scope + "/duplicates", "samples were seen before in this epoch", split.duplicates, run, verdicts);
+                    scope + "/duplicates",
+                    "samples were seen before in this epoch",
+                    split.duplicates,
+                    run,
+                    verdicts);
         }
         split.zeros.window.reset();
         split.padding.window.reset();
@@ -476,9 +512,10 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         int frozen = 0;
         int tested = 0;
         String name = "";
+        double std = Double.NaN;
         for (Map.Entry<String, Feature> entry : split.features.entrySet()) {
             Feature feature = entry.getValue();
-            if (!feature.known() || feature.constant() || feature.window.count() == 0) {
+            if (!feature.variesAlways() || feature.window.count() == 0) {
                 continue;
             }
             tested++;
@@ -486,6 +523,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             if (feature.constantWindows >= IN_A_ROW) {
                 frozen++;
                 name = entry.getKey();
+                std = feature.first.std();
             }
             feature.window.reset();
         }
@@ -498,7 +536,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         }
         int count = frozen;
         String one = name;
-        double was = split.features.get(one).first.std();
+        double was = std;
         verdicts.unhealthy(
                 scope,
                 Severity.warning,

@@ -33,18 +33,37 @@ final class ClassCensus implements Persistent {
 
     /** Share of a class, 0 to 1; NaN if nothing was counted. */
     double share(String name) {
-        return counts.getOrDefault(name, 0.0) / total;
+        return count(name) / total;
     }
 
     /** The most frequent class, "" if nothing was counted. */
     String most() {
         String most = "";
+        double times = 0;
         for (Map.Entry<String, Double> entry : counts.entrySet()) {
-            if (most.isEmpty() || entry.getValue() > counts.get(most)) {
+            if (entry.getValue() > times) {
+                times = entry.getValue();
                 most = entry.getKey();
             }
         }
         return most;
+    }
+
+    /** The rarest class of those that came, "" if nothing was counted. */
+    String rarest() {
+        String rarest = "";
+        double times = Double.POSITIVE_INFINITY;
+        for (Map.Entry<String, Double> entry : counts.entrySet()) {
+            if (entry.getValue() < times) {
+                times = entry.getValue();
+                rarest = entry.getKey();
+            }
+        }
+        return rarest;
+    }
+
+    double count(String name) {
+        return counts.getOrDefault(name, 0.0);
     }
 
     /** Entropy of the shares, nats. */

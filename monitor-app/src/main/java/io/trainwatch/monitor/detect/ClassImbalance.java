@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *   most frequent class &gt; 10 times the rarest                                       -&gt; info, scope SPLIT
  *   every label the same, of at least 2 declared classes                           -&gt; warning, scope SPLIT
  *   declared classes (at most 20) that never came in 100 labels per class          -&gt; warning, scope SPLIT/classes
- * per split, over windows in which classes have 20 samples, after the first 500 steps (a quarter of the planned ones):
+ * per split and class, over windows of at least 20 of its samples, after the first 500 steps (a quarter of the planned):
  *   recall of a class &lt; 20 % of the mean recall, or never predicted, 3 windows in a row -&gt; warning, scope SPLIT/recall
  * accuracy of an evaluation not above the share of the majority in the labels of its split by 1 standard error,
  *   where classes are uneven by 10 times, 3 times in a row                         -&gt; warning, scope DATASET/majority
@@ -39,7 +39,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not for tokens, nor above 1,000 classes. Above 20 declared classes, numberings with holes are common (COCO: 91 numbers,
  * 80 classes), so a class that never came is no finding. Labels come from {@code batch_stats}, or {@code prediction_stats}
- * where those have none. Known weakness: a recall needs {@code per_class}. Sources: SageMaker ClassImbalance (10, 500
+ * where those have none. A recall needs {@code per_class}; with the
+ * histograms of predictions and labels alone, classes that are never predicted are found. Sources: SageMaker ClassImbalance (10, 500
  * samples, misprediction 0.7) and Confusion (recall of each class); DETECTION.md D16.
  */
 public final class ClassImbalance implements Detector<ClassImbalance.State> {
@@ -91,6 +92,26 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         long phase;
         long unevenSince = -1;
         int majorityAlone;
+        boolean counted;
+
+        void add(String name, double support, double right, double predicted) {
+            Recall recall = recalls.get(name);
+            if (recall == null && recalls.size() < MAX_CLASSES && name.length() <= PerScope.MAX_NAME) {
+                recall = new Recall();
+                recalls.put(name, recall);
+            }
+            if (recall != null) {
+                recall.support += support;
+                recall.right += right;
+                recall.predicted += predicted;
+                windowSamples += support;
+            }
+        }
+
+        /** Recall of a class; without confusion counts 1 if it is predicted at all. */
+        double share(Recall recall) {
+            return counted ? recall.right / recall.support : recall.predicted > 0 ? 1 : 0;
+        }
 
         @Override
         public void write(StateWriter out) {
@@ -108,6 +129,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             out.writeLong(phase);
             out.writeLong(unevenSince);
             out.writeInt(majorityAlone);
+            out.writeBoolean(counted);
         }
 
         @Override
@@ -129,6 +151,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             phase = in.readLong();
             unevenSince = in.readLong();
             majorityAlone = in.readInt();
+            counted = in.readBoolean();
         }
     }
 
@@ -139,10 +162,6 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         double predicted;
         int failed;
         long onset = -1;
-
-        double share() {
-            return right / support;
-        }
     }
 
     @Override
@@ -178,9 +197,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             if (!state.inBatches) {
                 labels(state, run, predictions.getSplit(), predictions.getLabelHistogram(), verdicts);
             }
-            if (predictions.getPerClass() != null) {
-                recalls(state, run, predictions, verdicts);
-            }
+            recalls(state, run, predictions, verdicts);
         } else if (body instanceof EvaluationCompleted evaluation) {
             majority(state, run, evaluation, verdicts);
         }
@@ -197,11 +214,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     }
 
     private static void labels(
-            State state,
-            RunView run,
-            @Nullable String said,
-            @Nullable Map<String, Long> histogram,
-            Verdicts verdicts) {
+            State state, RunView run, @Nullable String said, @Nullable Map<String, Long> histogram, Verdicts verdicts) {
         if (histogram == null || histogram.isEmpty()) {
             return;
         }
@@ -231,7 +244,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             split.unevenSince = -1;
             verdicts.healthy(scope);
         }
-        boolean countable = declared > 1 && declared <= MAX_DECLARED && total >= PER_ABSENT_CLASS * declared;
+        boolean countable = declared > 1 && declared <= MAX_DECLARED && total >= (double) PER_ABSENT_CLASS * declared;
         if (countable && !single) {
             absent(split, run, scope + "/classes", declared - came, verdicts);
         }
@@ -240,7 +253,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     private static boolean uneven(Split split) {
         ClassCensus labels = split.labels;
         return labels.counts().size() > 1
-                && labels.counts().get(labels.most()) > RATIO * atMost(labels.counts().get(rarest(labels)));
+                && labels.count(labels.most()) > RATIO * atMost(labels.count(labels.rarest()));
     }
 
     /** The upper end of what a count may mean. */
@@ -248,20 +261,10 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         return count + 3 * Math.sqrt(count);
     }
 
-    private static String rarest(ClassCensus labels) {
-        String rarest = "";
-        for (Map.Entry<String, Double> entry : labels.counts().entrySet()) {
-            if (rarest.isEmpty() || entry.getValue() < labels.counts().get(rarest)) {
-                rarest = entry.getKey();
-            }
-        }
-        return rarest;
-    }
-
     private static Verdicts.Explanation explainLabels(Split split, String scope, RunView run) {
         ClassCensus labels = split.labels;
         String most = labels.most();
-        String rarest = rarest(labels);
+        String rarest = labels.rarest();
         String rare = most.equals(rarest)
                 ? ", and no other of the declared " + run.facts().classes() + " ever came"
                 : ", class " + rarest + " " + Figures.percent(labels.share(rarest));
@@ -302,34 +305,36 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     }
 
     private static void recalls(State state, RunView run, PredictionStats body, Verdicts verdicts) {
+        Map<String, ClassCounts> perClass = body.getPerClass();
+        Map<String, Long> predicted = body.getPredictedClassHistogram();
+        Map<String, Long> labels = body.getLabelHistogram();
+        if (perClass == null && (predicted == null || labels == null)) {
+            return;
+        }
         state.seen = true;
         Split split = split(state, run, body.getSplit());
         if (split == null) {
             return;
         }
-        for (Map.Entry<String, ClassCounts> entry : body.getPerClass().entrySet()) {
-            Recall recall = split.recalls.get(entry.getKey());
-            if (recall == null
-                    && split.recalls.size() < MAX_CLASSES
-                    && entry.getKey().length() <= PerScope.MAX_NAME) {
-                recall = new Recall();
-                split.recalls.put(entry.getKey(), recall);
-            }
-            ClassCounts counts = entry.getValue();
-            if (recall != null && counts.getSupport() > 0) {
-                recall.support += counts.getSupport();
-                recall.right += Math.min(counts.getSupport(), Math.max(0, counts.getTp()));
-                split.windowSamples += counts.getSupport();
-            }
-            if (recall != null) {
-                recall.predicted += Math.max(0, counts.getTp()) + Math.max(0, counts.getFp());
-            }
+        if (perClass != null) {
+            split.counted = true;
+            perClass.forEach((name, counts) -> {
+                double support = Math.max(0, counts.getSupport());
+                double right = Math.max(0, counts.getTp());
+                split.add(name, support, Math.min(support, right), right + Math.max(0, counts.getFp()));
+            });
+        } else if (!split.counted && predicted != null && labels != null) {
+            labels.forEach((name, support) -> split.add(name, Math.max(0, support), 0, 0));
+            predicted.forEach((name, count) -> split.add(name, 0, 0, Math.max(0, count)));
         }
         if (split.windowSamples >= Math.max(FEWEST_LABELS, (double) PER_CLASS * split.recalls.size())) {
-            judgeRecalls(state, run, split, (body.getSplit() == null ? "train" : body.getSplit()) + "/recall", verdicts);
+            judgeRecalls(
+                    state, run, split, (body.getSplit() == null ? "train" : body.getSplit()) + "/recall", verdicts);
             split.windowSamples = 0;
             for (Recall recall : split.recalls.values()) {
-                recall.support = recall.right = recall.predicted = 0;
+                if (recall.support >= FEWEST_OF_CLASS) {
+                    recall.support = recall.right = recall.predicted = 0;
+                }
             }
         }
     }
@@ -339,7 +344,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         int classes = 0;
         for (Recall recall : split.recalls.values()) {
             if (recall.support >= FEWEST_OF_CLASS) {
-                sum += recall.share();
+                sum += split.share(recall);
                 classes++;
             }
         }
@@ -354,13 +359,14 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         boolean learned = of == 2 || mean >= CHANCES / of;
         List<String> failed = new ArrayList<>();
         long onset = Long.MAX_VALUE;
+        double worst = 1;
         for (Map.Entry<String, Recall> entry : split.recalls.entrySet()) {
             Recall recall = entry.getValue();
             if (recall.support < FEWEST_OF_CLASS) {
                 // Too rare in this window to tell.
                 continue;
             }
-            boolean fails = learned && (recall.share() < LEAST_OF_MEAN_RECALL * mean || recall.predicted == 0);
+            boolean fails = learned && (split.share(recall) < LEAST_OF_MEAN_RECALL * mean || recall.predicted == 0);
             recall.failed = fails ? recall.failed + 1 : 0;
             if (recall.failed == 1) {
                 recall.onset = run.lastStep();
@@ -368,25 +374,32 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             if (recall.failed >= IN_A_ROW) {
                 failed.add(entry.getKey());
                 onset = Math.min(onset, recall.onset);
+                worst = Math.min(worst, split.share(recall));
             }
         }
         if (failed.isEmpty()) {
             verdicts.healthy(scope);
             return;
         }
-        Recall worst = split.recalls.get(failed.get(0));
-        double recall = worst.share();
+        double recall = worst;
+        long since = onset;
+        boolean counted = split.counted;
+        String names = failed.size() == 1
+                ? "class " + failed.get(0)
+                : failed.size() + " classes, " + failed.get(0) + " first,";
         verdicts.unhealthy(
                 scope,
                 Severity.warning,
-                onset,
+                since,
                 null,
                 () -> new Verdicts.Explanation(
-                        failed.size() + " classes fail: " + failed.get(0) + " has a recall of " + Figures.percent(recall)
-                                + " where the mean is " + Figures.percent(mean),
+                        counted
+                                ? "the model fails " + names + " since step " + since + ": a recall of "
+                                        + Figures.percent(recall) + " where the mean is " + Figures.percent(mean)
+                                : "the model never predicts " + names + " since step " + since,
                         List.of(Figures.evidence(
                                 scope + "/" + failed.get(0),
-                                worst.onset,
+                                since,
                                 run.lastStep(),
                                 recall,
                                 mean,
@@ -425,8 +438,13 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
                         name + " accuracy of " + Figures.percent(accuracy) + " is no better than always saying class "
                                 + split.labels.most() + ", which has " + Figures.percent(share) + " of labels",
                         List.of(Figures.evidence(
-                                name + "/accuracy", run.lastStep(), run.lastStep(), accuracy, share,
-                                Double.NaN, null))));
+                                name + "/accuracy",
+                                run.lastStep(),
+                                run.lastStep(),
+                                accuracy,
+                                share,
+                                Double.NaN,
+                                null))));
     }
 
     private static @Nullable Split labelled(State state, String name) {

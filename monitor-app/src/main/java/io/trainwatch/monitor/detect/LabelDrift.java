@@ -157,8 +157,7 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
         shares.nextWindow();
     }
 
-    private static Verdicts.Explanation explain(
-            ClassShares shares, String scope, long onset, long step, double psi) {
+    private static Verdicts.Explanation explain(ClassShares shares, String scope, long onset, long step, double psi) {
         ClassShares.Moved most = shares.moved();
         return new Verdicts.Explanation(
                 scope + " labels left their reference since step " + onset + "; most of all class " + most.name() + ": "

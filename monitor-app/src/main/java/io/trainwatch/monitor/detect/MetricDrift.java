@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * se    = as reported, sqrt(p (1 - p) / n) of a rate, or the latter with n = 1 / the smallest change seen
- * sigma = robust scatter of the evaluations: 1.4826 MAD of their differences at lag 1 and at lag 4, / sqrt(2), the larger
+ * sigma = robust scatter of the evaluations that were not low: 1.4826 MAD of their differences at lag 1 and 2, the larger,
+ *         / sqrt(2)
  * low     = best - now &gt; max(3 se, 3 sigma) + sqrt(2 ln evaluations) sigma
  *           and best - now &gt; 2 % of |best| and &gt; 10 % of the progress |best - first| (returns: 50 %)
  * fires if low for 3 evaluations in a row, and twice as long as any fall that the metric came back from -&gt; warning
@@ -45,7 +46,7 @@ import org.jspecify.annotations.Nullable;
 public final class MetricDrift implements Detector<MetricDrift.State> {
     static final int MAX_CURVES = 64;
     static final int HISTORY = 32;
-    static final int FAR_LAG = 4;
+    static final int FAR_LAG = 2;
     static final int FEWEST_FOR_SCATTER = 5;
     static final int EVALUATIONS_IN_A_ROW = 3;
     static final double ERRORS = 3;
@@ -88,6 +89,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         final Moments block = new Moments();
         long phase;
         long count;
+        long kept;
+        double last = Double.NaN;
         double first = Double.NaN;
         double best = Double.NaN;
         long bestStep;
@@ -103,6 +106,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             block.write(out);
             out.writeLong(phase);
             out.writeLong(count);
+            out.writeLong(kept);
+            out.writeDouble(last);
             out.writeDouble(first);
             out.writeDouble(best);
             out.writeLong(bestStep);
@@ -119,6 +124,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             block.read(in);
             phase = in.readLong();
             count = in.readLong();
+            kept = Math.max(0, in.readLong());
+            last = in.readDouble();
             first = in.readDouble();
             best = in.readDouble();
             bestStep = in.readLong();
@@ -133,12 +140,12 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             if (count == 0) {
                 first = gain;
             } else {
-                double change = Math.abs(gain - at(0));
+                double change = Math.abs(gain - last);
                 if (change > 0 && !(change >= resolution)) {
                     resolution = change;
                 }
             }
-            latest[(int) (count % HISTORY)] = gain;
+            last = gain;
             count++;
             if (!(gain <= best)) {
                 best = gain;
@@ -146,14 +153,20 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             }
         }
 
-        /** The value so many evaluations ago. */
+        /** Takes the latest value into the scatter. */
+        void keep() {
+            latest[(int) (kept % HISTORY)] = last;
+            kept++;
+        }
+
+        /** The kept value so many ago. */
         private double at(int back) {
-            return latest[(int) ((count - 1 - back) % HISTORY)];
+            return latest[(int) ((kept - 1 - back) % HISTORY)];
         }
 
         /** Robust standard deviation of the evaluations around their trend; NaN while there are too few. */
         double scatter() {
-            int points = (int) Math.min(count, HISTORY);
+            int points = (int) Math.min(kept, HISTORY);
             if (points < FEWEST_FOR_SCATTER) {
                 return Double.NaN;
             }
@@ -216,8 +229,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         }
     }
 
-    private static void evaluation(
-            State state, RunView run, long step, EvaluationCompleted body, Verdicts verdicts) {
+    private static void evaluation(State state, RunView run, long step, EvaluationCompleted body, Verdicts verdicts) {
         if (body.getMetrics() == null) {
             return;
         }
@@ -248,8 +260,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         }
     }
 
-    private static void returns(
-            State state, RunView run, long step, Map<String, Double> metrics, Verdicts verdicts) {
+    private static void returns(State state, RunView run, long step, Map<String, Double> metrics, Verdicts verdicts) {
         for (Map.Entry<String, Double> metric : metrics.entrySet()) {
             if (!Double.isFinite(metric.getValue()) || !MetricDirection.isReturn(metric.getKey())) {
                 continue;
@@ -293,11 +304,11 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             scatter = error;
         }
         if (Double.isNaN(scatter) || curve.count <= 1) {
+            curve.keep();
             return;
         }
         state.judged = true;
-        double now = curve.at(0);
-        double fall = curve.best - now;
+        double fall = curve.best - curve.last;
         double noise = ERRORS * (error > scatter ? error : scatter);
         double margin = noise + Math.sqrt(2 * Math.log((double) curve.count)) * scatter;
         double share = MetricDirection.isReturn(name) ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
@@ -306,7 +317,10 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             if (curve.low++ == 0) {
                 curve.onset = step;
             }
-        } else if (fall < Math.max(margin, least) / 2) {
+        } else {
+            curve.keep();
+        }
+        if (fall < Math.max(margin, least) / 2) {
             // Back up: not when it merely wavers at the threshold.
             curve.longestRecovered = Math.max(curve.longestRecovered, curve.low);
             curve.low = 0;
@@ -328,7 +342,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
 
     private static Verdicts.Explanation explain(
             Curve curve, String scope, MetricDirection direction, double errors, long step) {
-        double now = direction.gain(curve.at(0));
+        double now = direction.gain(curve.last);
         double best = direction.gain(curve.best);
         String by = Double.isNaN(errors) ? "" : ", " + Figures.text(errors) + " standard errors";
         return new Verdicts.Explanation(

@@ -22,16 +22,17 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * over 5 evaluations after a first one, of one dataset:
- *   loss improved = each of them better than that one, and the latest by 10 % of |first - best| of the loss
+ *   loss improved = each of them better than that one, the latest by 2 % and by 10 % of |first - best| of the loss
  *   metric worse  = each of the latest 3 worse than that one by 3 standard errors, and by 2 % -&gt; warning
- *   metric as is  = the latest not better than that one by 1 standard error, nor at its bound -&gt; info
+ *   metric as is  = the latest not better than the first of all by 1 standard error, nor at its bound -&gt; info
  * </pre>
  *
  * <p>The loss is the evaluation loss, the training loss (its median) where the evaluation has none. The metric is the
  * declared primary one, else the first well-known one by name. Without a standard error ({@link StandardError}) there is no
  * verdict: a rate needs {@code num_samples}.
  *
- * <p>Info is common early: a language model learns frequencies before its accuracy moves. Known weakness: losses that
+ * <p>A metric that improved and then stays where it is has done its work; one that never moved is info, because it is common
+ * early: a language model learns frequencies first. Known weakness: losses that
  * need not fall (GAN, RL) are not read. Siblings: {@link MetricDrift}, which inhibits it. Source: DETECTION.md D18.
  */
 public final class MetricMismatch implements Detector<MetricMismatch.State> {
@@ -77,6 +78,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
         long count;
         double firstLoss = Double.NaN;
         double bestLoss = Double.NaN;
+        double firstGain = Double.NaN;
         String metric = "";
 
         void add(double loss, double gain, double error, long step) {
@@ -91,6 +93,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
             if (count++ == 0) {
                 firstLoss = loss;
                 bestLoss = loss;
+                firstGain = gain;
             }
             bestLoss = Math.min(bestLoss, loss);
         }
@@ -101,7 +104,9 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
                     return false;
                 }
             }
-            return losses[0] - losses[EVALUATIONS] > LEAST_OF_PROGRESS * Math.abs(firstLoss - bestLoss);
+            double improvement = losses[0] - losses[EVALUATIONS];
+            return improvement > LEAST_OF_PROGRESS * Math.abs(firstLoss - bestLoss)
+                    && improvement > LEAST_RELATIVE * Math.abs(losses[0]);
         }
 
         boolean metricWorse() {
@@ -115,7 +120,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
         }
 
         boolean metricAsIs() {
-            return gains[EVALUATIONS] - gains[0] <= Math.max(errors[0], errors[EVALUATIONS]);
+            return gains[EVALUATIONS] - firstGain <= errors[EVALUATIONS];
         }
 
         @Override
@@ -129,6 +134,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
             out.writeLong(count);
             out.writeDouble(firstLoss);
             out.writeDouble(bestLoss);
+            out.writeDouble(firstGain);
             out.writeString(metric);
         }
 
@@ -143,6 +149,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
             count = in.readLong();
             firstLoss = in.readDouble();
             bestLoss = in.readDouble();
+            firstGain = in.readDouble();
             metric = in.readString();
         }
     }
@@ -180,10 +187,13 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
         if (metric == null || !Double.isFinite(loss)) {
             return;
         }
-        double value = body.getMetrics().get(metric);
+        Double value = body.getMetrics().get(metric);
+        if (value == null || !Double.isFinite(value)) {
+            return;
+        }
         double error = StandardError.of(run, body, metric, value);
         MetricDirection direction = run.facts().direction(dataset, metric);
-        if (direction == null || !Double.isFinite(value) || Double.isNaN(error)) {
+        if (direction == null || Double.isNaN(error)) {
             return;
         }
         String scope = RunState.evaluationScope(body);

@@ -139,7 +139,9 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         if (event.getBody() instanceof BatchStats batch) {
             batch(state, run, batch, verdicts);
-        } else if (state.open && run.loss().isFresh(run) && !Double.isFinite(run.loss().last())) {
+        } else if (state.open
+                && run.loss().isFresh(run)
+                && !Double.isFinite(run.loss().last())) {
             state.splits.forEach((scope, split) -> {
                 if (split.onset >= 0 && run.lastStep() - split.onset <= STEPS_TO_THE_LOSS) {
                     say(split, run, scope, Severity.critical, List.of(split.feature), verdicts);
@@ -188,7 +190,7 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
                     most = count;
                     split.feature = Verdicts.Explanation.oneLine(feature.getName(), PerScope.MAX_NAME);
                     split.count = count;
-                    split.share = feature.getCount() == null ? Double.NaN : count / (double) feature.getCount();
+                    split.share = feature.getCount() == null ? Double.NaN : (double) count / feature.getCount();
                 }
             }
         }
@@ -222,7 +224,13 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
                     ? "; the loss is " + run.loss().last()
                     : severity == Severity.info ? ", as from the first batch on; the loss stays finite" : "";
             Evidence evidence = Figures.evidence(
-                    "features/" + split.feature, split.onset, run.lastStep(), split.count, 0, split.share, "values");
+                    "features/" + split.feature,
+                    split.onset,
+                    run.lastStep(),
+                    (double) split.count,
+                    0,
+                    split.share,
+                    "values");
             return new Verdicts.Explanation(
                     split.count + " non-finite values in " + scope + " feature " + split.feature + others + " at step "
                             + run.lastStep() + loss,

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * per split, over windows of clamp(20 classes, 100, 500) predictions, H = entropy of the predicted classes:
- *   collapsed = one class has more than 95 % of the predictions and less than 80 % of the labels
+ *   collapsed = one class has more than 95 % of the predictions of a batch and less than 80 % of its labels, on average
  *               or H &lt; half of the entropy of the labels, no label having 80 % (not for tokens)
  *               or std of the predictions &lt; 5 % of that of the labels   (regression)
  *               or mean pairwise cosine &gt; 0.95                          (embeddings)
@@ -111,6 +111,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         final Moments values = new Moments();
         final Moments batchValues = new Moments();
         final Moments cosines = new Moments();
+        double predictedTops;
+        double labelTops;
         double samples;
         long start = -1;
         boolean varied;
@@ -122,6 +124,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
             for (Persistent part : parts()) {
                 part.write(out);
             }
+            out.writeDouble(predictedTops);
+            out.writeDouble(labelTops);
             out.writeDouble(samples);
             out.writeLong(start);
             out.writeBoolean(varied);
@@ -134,6 +138,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
             for (Persistent part : parts()) {
                 part.read(in);
             }
+            predictedTops = in.readDouble();
+            labelTops = in.readDouble();
             samples = in.readDouble();
             start = in.readLong();
             varied = in.readBoolean();
@@ -150,8 +156,20 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
             labels.reset();
             values.reset();
             cosines.reset();
+            predictedTops = 0;
+            labelTops = 0;
             samples = 0;
             start = -1;
+        }
+
+        /** The share that the most frequent class of a batch has of its predictions, on average. */
+        double predictedShare() {
+            return predictedTops / predicted.total();
+        }
+
+        /** The same of the labels; of those of the split where those of the predictions are not known. */
+        double labelShare() {
+            return labels.total() > 0 ? labelTops / labels.total() : batchLabels.share(batchLabels.most());
         }
     }
 
@@ -243,7 +261,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
             window.batchLabels.add(body.getLabelHistogram());
         }
         if (regression) {
-            long samples = body.getNumSamples() == null ? 1 : Math.max(1, body.getNumSamples());
+            double samples = body.getNumSamples() == null ? 1 : Math.max(1.0, body.getNumSamples());
             window.batchValues.addGroup(samples, body.getLabelMean(), body.getLabelStd());
         }
     }
@@ -268,14 +286,14 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         double before = window.predicted.total();
         if (classes) {
             window.predicted.add(histogram);
+            window.predictedTops += top(histogram);
             if (body.getLabelHistogram() != null) {
                 window.labels.add(body.getLabelHistogram());
+                window.labelTops += top(body.getLabelHistogram());
             }
         }
         double counted = window.predicted.total() - before;
-        double samples = counted > 0
-                ? counted
-                : body.getNumSamples() == null ? 1 : Math.max(1, body.getNumSamples());
+        double samples = counted > 0 ? counted : body.getNumSamples() == null ? 1 : Math.max(1, body.getNumSamples());
         window.samples += samples;
         if (values) {
             window.values.addGroup(samples, body.getMean(), body.getStd());
@@ -283,19 +301,27 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         if (cosine) {
             window.cosines.add(body.getPairwiseCosineMean());
         }
-        long known = Math.max(run.facts().classes(), window.labels.counts().size());
+        double known =
+                Math.max((double) run.facts().classes(), window.labels.counts().size());
         if (window.samples >= Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, PER_CLASS * known))) {
             judge(state, run, window, scope, verdicts);
             window.reset();
         }
     }
 
+    private static double top(Map<String, Long> histogram) {
+        long top = 0;
+        for (long count : histogram.values()) {
+            top = Math.max(top, count);
+        }
+        return top;
+    }
+
     private static void judge(State state, RunView run, Window window, String scope, Verdicts verdicts) {
         String why = collapse(run, window);
         if (why == null) {
             if (run.stepsSeen() >= FIRST_STEPS) {
-                window.varied |= window.predicted.total() == 0
-                        || window.predicted.share(window.predicted.most()) <= ONE_CLASS;
+                window.varied |= window.predicted.total() == 0 || window.predictedShare() <= ONE_CLASS;
                 state.judged = true;
             }
             window.collapsed = 0;
@@ -340,15 +366,17 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         if (window.predicted.total() > 0) {
             ClassCensus labels = labels(window);
             String most = window.predicted.most();
-            double share = window.predicted.share(most);
+            double share = window.predictedShare();
             if (labels.total() == 0) {
                 // Without labels one class may be right: unless it was different before.
-                return share > ONE_CLASS && window.varied ? oneClass(share, most) + ", which was different before" : null;
+                return share > ONE_CLASS && window.varied
+                        ? oneClass(share, most) + ", which was different before"
+                        : null;
             }
-            if (share > ONE_CLASS && labels.share(most) < MAJORITY) {
-                return oneClass(share, most) + ", which " + Figures.percent(labels.share(most)) + " of labels are";
+            if (share > ONE_CLASS && window.labelShare() < MAJORITY) {
+                return oneClass(share, most) + ", where one has " + Figures.percent(window.labelShare()) + " of labels";
             }
-            boolean even = labels.share(labels.most()) < MAJORITY && !run.facts().predictsTokens();
+            boolean even = window.labelShare() < MAJORITY && !run.facts().predictsTokens();
             double entropy = window.predicted.entropy();
             if (even && entropy < LEAST_ENTROPY_RATIO * labels.entropy()) {
                 return "predicted classes have an entropy of " + Figures.text(entropy) + " nats, labels of "
@@ -368,7 +396,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     }
 
     private static String oneClass(double share, String name) {
-        return Figures.percent(share) + " of predictions are class " + name;
+        return Figures.percent(share) + " of predictions are one class, mostly " + name;
     }
 
     private static ClassCensus labels(Window window) {
@@ -377,11 +405,10 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
 
     /** Whether one class is predicted alone because the labels are nearly all of it. */
     private static boolean majorityAlone(Window window) {
-        String most = window.predicted.most();
         return window.predicted.total() > 0
                 && labels(window).total() > 0
-                && window.predicted.share(most) > ONE_CLASS
-                && labels(window).share(most) >= MAJORITY;
+                && window.predictedShare() > ONE_CLASS
+                && window.labelShare() >= MAJORITY;
     }
 
     private static Verdicts.Explanation explain(Window window, String scope, String why, RunView run) {
@@ -392,8 +419,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
                         "predictions/" + most,
                         window.onset,
                         run.lastStep(),
-                        window.predicted.share(most),
-                        labels(window).total() > 0 ? labels(window).share(most) : Double.NaN,
+                        window.predictedShare(),
+                        window.labelShare(),
                         window.predicted.entropy(),
                         "share of predictions")
                 : Figures.evidence(
@@ -409,8 +436,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
 
     private static Verdicts.Explanation explainMajority(Window window, String scope, RunView run) {
         String most = window.predicted.most();
-        double share = window.predicted.share(most);
-        double labelled = labels(window).share(most);
+        double share = window.predictedShare();
+        double labelled = window.labelShare();
         return new Verdicts.Explanation(
                 scope + ": " + oneClass(share, most) + ", and so are " + Figures.percent(labelled) + " of labels",
                 List.of(Figures.evidence(
@@ -459,8 +486,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         });
     }
 
-    private static Verdicts.Explanation explainDiversity(
-            Diversity diversity, String scope, double value, RunView run) {
+    private static Verdicts.Explanation explainDiversity(Diversity diversity, String scope, double value, RunView run) {
         return new Verdicts.Explanation(
                 scope + " is " + Figures.text(value) + ", below half of its best " + Figures.text(diversity.best)
                         + " since step " + diversity.onset,
@@ -515,8 +541,12 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         }
         boolean longEnough = streak.since >= 0 && run.lastStep() - streak.since >= BEATEN_STEPS;
         if (longEnough && streak.points >= BEATEN_POINTS) {
-            verdicts.unhealthy(scope, Severity.warning, streak.since, run.gates().upwardMove(), () ->
-                    new Verdicts.Explanation(
+            verdicts.unhealthy(
+                    scope,
+                    Severity.warning,
+                    streak.since,
+                    run.gates().upwardMove(),
+                    () -> new Verdicts.Explanation(
                             scope + " is " + Figures.text(value) + ": the discriminator cannot be fooled since step "
                                     + streak.since + ", so the generator learns nothing",
                             List.of(Figures.evidence(

@@ -209,8 +209,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
         split.windowLabels.reset();
     }
 
-    private static Verdicts.Explanation explain(
-            ClassShares shares, String scope, long onset, long step, double psi) {
+    private static Verdicts.Explanation explain(ClassShares shares, String scope, long onset, long step, double psi) {
         ClassShares.Moved most = shares.moved();
         return new Verdicts.Explanation(
                 scope + " predictions left their reference since step " + onset + "; most of all class " + most.name()
@@ -233,7 +232,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
         }
         return !state.seen
                 ? "prediction_stats.predicted_class_histogram"
-                : (int) Drift.REFERENCE_SAMPLES + " predictions that stay alike, and "
-                        + (WINDOWS_OF_AGREEMENT + 1) + " windows of " + (int) Drift.WINDOW_SAMPLES;
+                : (int) Drift.REFERENCE_SAMPLES + " predictions that stay alike, and " + (WINDOWS_OF_AGREEMENT + 1)
+                        + " windows of " + (int) Drift.WINDOW_SAMPLES;
     }
 }

@@ -14,11 +14,15 @@ final class StandardError {
      * the number of samples is known; NaN where neither is.
      */
     static double of(RunView run, EvaluationCompleted body, String metric, double value) {
-        Double said = body.getMetricStdError() == null ? null : body.getMetricStdError().get(metric);
+        Double said = body.getMetricStdError() == null
+                ? null
+                : body.getMetricStdError().get(metric);
         if (said != null && Double.isFinite(said) && said >= 0) {
             return said;
         }
-        long samples = body.getNumSamples() != null ? body.getNumSamples() : run.facts().evaluationSamples();
+        double samples = body.getNumSamples() != null
+                ? (double) body.getNumSamples()
+                : (double) run.facts().evaluationSamples();
         return samples < 1 ? Double.NaN : ofRate(run, dataset(body), metric, value, samples);
     }
 

@@ -184,7 +184,9 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
             return;
         }
         EvaluationCompleted body = (EvaluationCompleted) event.getBody();
-        if (body.getMetrics() == null || run.redoing() || StandardError.dataset(body).startsWith("train")) {
+        if (body.getMetrics() == null
+                || run.redoing()
+                || StandardError.dataset(body).startsWith("train")) {
             return;
         }
         long step = event.getStep() == null ? run.lastStep() : event.getStep();
@@ -339,8 +341,6 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
 
     @Override
     public @Nullable String missing(State state, RunView run) {
-        return state.judged
-                ? null
-                : "evaluation_completed.train_loss_same_mode, or epochs, or pre-flight " + OVERLAP;
+        return state.judged ? null : "evaluation_completed.train_loss_same_mode, or epochs, or pre-flight " + OVERLAP;
     }
 }

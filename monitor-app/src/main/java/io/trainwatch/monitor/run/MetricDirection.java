@@ -21,7 +21,8 @@ public enum MetricDirection {
 
     /** Shares of samples: 0 to 1, with the standard error of a proportion. */
     private static final Set<String> RATES = Set.of(
-            "acc", "f1", "auc", "auroc", "auprc", "em", "iou", "miou", "dice", "jaccard", "top1", "top5", "map", "map50");
+            "acc", "f1", "auc", "auroc", "auprc", "em", "iou", "miou", "dice", "jaccard", "top1", "top5", "map",
+            "map50");
 
     private static final List<String> RATE_ENDINGS =
             List.of("accuracy", "precision", "recall", "sensitivity", "specificity", "f1score", "auroc");
@@ -36,8 +37,29 @@ public enum MetricDirection {
             Set.of("diversity", "distinct", "distinct1", "distinct2", "unique", "modes");
 
     private static final Set<String> LARGER_IS_BETTER = Set.of(
-            "bleu", "sacrebleu", "rouge", "rouge1", "rouge2", "rougel", "rougelsum", "meteor", "chrf", "cider", "spice",
-            "bertscore", "psnr", "ssim", "r2", "kappa", "mcc", "ndcg", "mrr", "pearson", "spearman", "elo", "success",
+            "bleu",
+            "sacrebleu",
+            "rouge",
+            "rouge1",
+            "rouge2",
+            "rougel",
+            "rougelsum",
+            "meteor",
+            "chrf",
+            "cider",
+            "spice",
+            "bertscore",
+            "psnr",
+            "ssim",
+            "r2",
+            "kappa",
+            "mcc",
+            "ndcg",
+            "mrr",
+            "pearson",
+            "spearman",
+            "elo",
+            "success",
             "win");
 
     /** The loss itself, a part of it or a function of it. */

@@ -116,8 +116,10 @@ class AbnormalInputTest implements DetectorContract {
     @Test
     void labels_from_1_to_c_names_and_what_is_to_be_ignored_are_in_range() {
         assertThat(labelled(3, Map.of("1", 50L, "2", 20L, "3", 4L)).episodes()).isEmpty();
-        assertThat(labelled(3, Map.of("0", 50L, "2", 20L, "-100", 4L)).episodes()).isEmpty();
-        assertThat(labelled(3, Map.of("cat", 50L, "7 dogs", 20L, "-", 4L)).episodes()).isEmpty();
+        assertThat(labelled(3, Map.of("0", 50L, "2", 20L, "-100", 4L)).episodes())
+                .isEmpty();
+        assertThat(labelled(3, Map.of("cat", 50L, "7 dogs", 20L, "-", 4L)).episodes())
+                .isEmpty();
     }
 
     private static Judging labelled(int classes, Map<String, Long> histogram) {
@@ -147,8 +149,19 @@ class AbnormalInputTest implements DetectorContract {
         Judging.Episode frozen = judging.episodes(ABNORMAL_INPUT).get(0);
         assertThat(frozen.scope()).isEqualTo("train/frozen");
         assertThat(frozen.openedStep()).isEqualTo(25);
-        assertThat(frozen.message()).isEqualTo("1 features stopped varying, sensor had a std of 1");
+        assertThat(frozen.message()).isEqualTo("1 features stopped varying, sensor had a std of 1.001");
         assertThat(frozen.highest()).isEqualTo(Severity.warning);
+    }
+
+    @Test
+    void a_rare_value_that_does_not_come_for_a_while_has_not_stopped() {
+        assertThat(Judging.of(run -> batches(
+                                run,
+                                60,
+                                batch -> batch.setFeatures(
+                                        List.of(feature("rare", 0, run.step() == 4 || run.step() == 30 ? 0.1 : 0)))))
+                        .alarms())
+                .isEmpty();
     }
 
     @Test
@@ -156,7 +169,8 @@ class AbnormalInputTest implements DetectorContract {
         Judging.Episode scale = Judging.of(run -> pixels(run, 60)).only(ABNORMAL_INPUT);
         assertThat(scale.scope()).isEqualTo("train/scale");
         assertThat(scale.highest()).isEqualTo(Severity.info);
-        assertThat(scale.message()).isEqualTo("1 of 1 features are not of the usual scale, pixel has mean 120 and std 70");
+        assertThat(scale.message())
+                .isEqualTo("1 of 1 features are not of the usual scale, pixel has mean 120 and std 70.04");
     }
 
     @Test
@@ -198,8 +212,11 @@ class AbnormalInputTest implements DetectorContract {
                         .only(ABNORMAL_INPUT)
                         .openedStep())
                 .isEqualTo(20);
-        assertThat(Judging.of(run -> batches(run, 100, batch -> batch.setDuplicateCount(
-                                Math.round(100 * (1 - Math.exp(-run.step() / 100.0))))))
+        assertThat(Judging.of(run -> batches(
+                                run,
+                                100,
+                                batch ->
+                                        batch.setDuplicateCount(Math.round(100 * (1 - Math.exp(-run.step() / 100.0))))))
                         .episodes())
                 .isEmpty();
     }

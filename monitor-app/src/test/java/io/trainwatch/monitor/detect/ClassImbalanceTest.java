@@ -63,7 +63,24 @@ class ClassImbalanceTest implements DetectorContract {
         assertThat(minority.onsetStep()).isEqualTo(500);
         assertThat(minority.highest()).isEqualTo(Severity.warning);
         assertThat(minority.message())
-                .isEqualTo("1 classes fail: b has a recall of 5.2 % where the mean is 47.6 %");
+                .isEqualTo("the model fails class b since step 500: a recall of 5.2 % where the mean is 47.6 %");
+    }
+
+    @Test
+    void a_class_that_is_never_predicted_is_found_by_the_histograms_however_rare_it_is() {
+        Judging judging = Judging.of(run -> {
+            for (int i = 0; i < 120; i++) {
+                PredictionStats body = new PredictionStats();
+                body.setLabelHistogram(Map.of("a", 60L, "b", 38L, "c", 2L));
+                body.setPredictedClassHistogram(Map.of("a", 60L, "b", 40L));
+                run.steps(10).says(run.step(), body);
+            }
+        });
+        Judging.Episode never = judging.alarms(CLASS_IMBALANCE).get(0);
+        assertThat(never.scope()).isEqualTo("train/recall");
+        // Twenty of class c take ten batches: those that end at steps 500, 600 and 700.
+        assertThat(never.openedStep()).isEqualTo(700);
+        assertThat(never.message()).isEqualTo("the model never predicts class c since step 500");
     }
 
     @Test
@@ -137,7 +154,8 @@ class ClassImbalanceTest implements DetectorContract {
 
     @Test
     void an_accuracy_no_better_than_the_majority_is_a_warning() {
-        Judging.Episode majority = Judging.of(run -> majority(run, 0.96)).alarms(CLASS_IMBALANCE).get(0);
+        Judging.Episode majority =
+                Judging.of(run -> majority(run, 0.96)).alarms(CLASS_IMBALANCE).get(0);
         assertThat(majority.scope()).isEqualTo("val/majority");
         assertThat(majority.openedStep()).isEqualTo(500);
         assertThat(majority.message())

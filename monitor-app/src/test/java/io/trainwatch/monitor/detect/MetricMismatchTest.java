@@ -42,21 +42,34 @@ class MetricMismatchTest implements DetectorContract {
     }
 
     @Test
-    void five_evaluations_without_improvement_are_info_and_three_that_got_worse_a_warning() {
+    void a_metric_that_is_worse_than_five_evaluations_ago_three_times_in_a_row_is_a_warning() {
         Judging.Episode mismatch = Judging.of(fault()).only(METRIC_MISMATCH);
         assertThat(mismatch.scope()).isEqualTo("val");
         // The eighth is the best: at the thirteenth 11, 12 and 13 are 0.03, 0.04 and 0.05 worse.
-        assertThat(mismatch.openedStep()).isEqualTo(1200);
-        assertThat(mismatch.onsetStep()).isEqualTo(700);
+        assertThat(mismatch.openedStep()).isEqualTo(1300);
+        assertThat(mismatch.onsetStep()).isEqualTo(800);
         assertThat(mismatch.highest()).isEqualTo(Severity.warning);
         assertThat(mismatch.last().getMessage())
-                .matches("val/accuracy got worse, 0\\.\\d+ -> 0\\.\\d+, while the loss improved, [\\d.]+ -> [\\d.]+, over 5"
-                        + " evaluations since step \\d+");
+                .matches(
+                        "val/accuracy got worse, 0\\.\\d+ -> 0\\.\\d+, while the loss improved, [\\d.]+ -> [\\d.]+, over 5"
+                                + " evaluations since step \\d+");
+    }
+
+    @Test
+    void a_metric_that_never_moved_is_info_and_one_that_improved_and_stays_is_health() {
+        assertThat(Judging.of(run -> evaluated(run, 20, i -> 0.2, i -> 3 - 0.1 * i))
+                        .only(METRIC_MISMATCH)
+                        .highest())
+                .isEqualTo(Severity.info);
+        assertThat(Judging.of(run -> evaluated(run, 20, i -> Math.min(0.6, 0.2 * i), i -> 3 - 0.1 * i))
+                        .episodes())
+                .isEmpty();
     }
 
     @Test
     void an_accuracy_at_its_bound_has_nothing_to_improve() {
-        assertThat(Judging.of(run -> evaluated(run, 20, i -> 0.995, i -> 3 - 0.1 * i)).episodes())
+        assertThat(Judging.of(run -> evaluated(run, 20, i -> 0.995, i -> 3 - 0.1 * i))
+                        .episodes())
                 .isEmpty();
     }
 
@@ -87,8 +100,8 @@ class MetricMismatchTest implements DetectorContract {
                                 });
             }
         });
-        assertThat(judging.only(METRIC_MISMATCH).highest()).isEqualTo(Severity.warning);
         assertThat(judging.only(METRIC_MISMATCH).message()).startsWith("val/quality got worse, 4.8 -> 3.8");
+        assertThat(judging.only(METRIC_MISMATCH).first().getSuppressedBy()).isEqualTo("metric_drift");
     }
 
     @Test

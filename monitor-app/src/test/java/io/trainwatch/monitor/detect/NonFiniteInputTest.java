@@ -72,7 +72,8 @@ class NonFiniteInputTest implements DetectorContract {
         assertThat(input.first().getSeverity()).isEqualTo(Severity.warning);
         assertThat(input.message()).isEqualTo("3 non-finite values in train feature income at step 210");
         assertThat(input.stepOf(Severity.critical)).isEqualTo(211);
-        assertThat(input.last().getMessage()).contains("3 non-finite values in train feature income")
+        assertThat(input.last().getMessage())
+                .contains("3 non-finite values in train feature income")
                 .contains("the loss is NaN");
     }
 

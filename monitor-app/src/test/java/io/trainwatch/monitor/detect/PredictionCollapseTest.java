@@ -73,7 +73,8 @@ class PredictionCollapseTest implements DetectorContract {
         assertThat(collapse.first().getSeverity()).isEqualTo(Severity.warning);
         assertThat(collapse.stepOf(Severity.critical)).isEqualTo(360);
         assertThat(collapse.message())
-                .matches("train: 100 % of predictions are class 0, which [\\d.]+ % of labels are, since step 310");
+                .matches(
+                        "train: 100 % of predictions are one class, mostly 0, where one has 1\\d(\\.\\d)? % of labels, since step 310");
     }
 
     @Test
@@ -85,7 +86,8 @@ class PredictionCollapseTest implements DetectorContract {
         });
         assertThat(judging.only(PREDICTION_COLLAPSE).openedStep()).isEqualTo(340);
         assertThat(judging.only(PREDICTION_COLLAPSE).message())
-                .matches("train: predicted classes have an entropy of [\\d.]+ nats, labels of 2\\.\\d+, since step 310");
+                .matches(
+                        "train: predicted classes have an entropy of [\\d.]+ nats, labels of 2\\.\\d+, since step 310");
         assertThat(Judging.of(run -> predicted(run, new SplittableRandom(1), 60, 0.5))
                         .episodes())
                 .isEmpty();
@@ -107,6 +109,22 @@ class PredictionCollapseTest implements DetectorContract {
     }
 
     @Test
+    void one_class_at_a_time_is_a_collapse_even_if_it_is_another_each_time() {
+        Judging judging = Judging.of(run -> {
+            for (int i = 0; i < 80; i++) {
+                String one = String.valueOf(i % 7);
+                run.steps(10);
+                says(run, body -> {
+                    body.setPredictedClassHistogram(Map.of(one, 100L));
+                    body.setLabelHistogram(Map.of("0", 25L, "1", 25L, "2", 25L, "3", 25L));
+                });
+            }
+        });
+        assertThat(judging.only(PREDICTION_COLLAPSE).openedStep()).isEqualTo(510);
+        assertThat(judging.only(PREDICTION_COLLAPSE).highest()).isEqualTo(Severity.warning);
+    }
+
+    @Test
     void a_majority_that_the_labels_have_too_is_info() {
         Judging.Episode majority = Judging.of(run -> {
                     for (int i = 0; i < 80; i++) {
@@ -120,7 +138,7 @@ class PredictionCollapseTest implements DetectorContract {
                 .only(PREDICTION_COLLAPSE);
         assertThat(majority.highest()).isEqualTo(Severity.info);
         assertThat(majority.message())
-                .isEqualTo("train: 100 % of predictions are class 0, and so are 98 % of labels");
+                .isEqualTo("train: 100 % of predictions are one class, mostly 0, and so are 98 % of labels");
     }
 
     @Test

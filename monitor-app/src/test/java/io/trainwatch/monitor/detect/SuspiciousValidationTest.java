@@ -50,7 +50,8 @@ class SuspiciousValidationTest implements DetectorContract {
         assertThat(better.onsetStep()).isEqualTo(1100);
         assertThat(better.highest()).isEqualTo(Severity.warning);
         assertThat(better.message())
-                .matches("val loss of 1\\.\\d+ is below the training loss of 1\\.\\d+, measured alike, since step 1100");
+                .matches(
+                        "val loss of 1\\.\\d+ is below the training loss of 1\\.\\d+, measured alike, since step 1100");
     }
 
     @Test
@@ -81,8 +82,7 @@ class SuspiciousValidationTest implements DetectorContract {
 
     @Test
     void samples_in_both_sets_are_critical_at_once_and_few_of_many_a_warning() {
-        Judging.Episode overlap =
-                Judging.of(run -> preflight(run, 120.0)).only(SUSPICIOUS_VALIDATION);
+        Judging.Episode overlap = Judging.of(run -> preflight(run, 120.0)).only(SUSPICIOUS_VALIDATION);
         assertThat(overlap.highest()).isEqualTo(Severity.critical);
         assertThat(overlap.message()).isEqualTo("120 evaluation samples are in the training set too");
         assertThat(Judging.of(run -> {
@@ -121,8 +121,9 @@ class SuspiciousValidationTest implements DetectorContract {
         assertThat(early.openedStep()).isEqualTo(100);
         assertThat(early.highest()).isEqualTo(Severity.warning);
         assertThat(early.message())
-                .isEqualTo("val/accuracy is 0.95 after 0.1 epochs, beyond the expected 0.8: does the evaluation set leak"
-                        + " into training?");
+                .isEqualTo(
+                        "val/accuracy is 0.95 after 0.1 epochs, beyond the expected 0.8: does the evaluation set leak"
+                                + " into training?");
     }
 
     @Test

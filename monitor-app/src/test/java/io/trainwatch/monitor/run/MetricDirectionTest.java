@@ -11,9 +11,26 @@ final class MetricDirectionTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "accuracy", "eval_accuracy", "val/acc", "top5-acc", "f1_macro", "MulticlassF1Score", "roc_auc", "mAP",
-                "metrics/mAP50-95(B)", "rougeL", "bleu", "ep_rew_mean", "mean_reward", "return", "success_rate",
-                "average_precision", "modes_covered", "unique_token_ratio", "psnr", "r2",
+                "accuracy",
+                "eval_accuracy",
+                "val/acc",
+                "top5-acc",
+                "f1_macro",
+                "MulticlassF1Score",
+                "roc_auc",
+                "mAP",
+                "metrics/mAP50-95(B)",
+                "rougeL",
+                "bleu",
+                "ep_rew_mean",
+                "mean_reward",
+                "return",
+                "success_rate",
+                "average_precision",
+                "modes_covered",
+                "unique_token_ratio",
+                "psnr",
+                "r2",
             })
     void better_when_larger(String name) {
         assertThat(MetricDirection.ofName(name)).isEqualTo(MetricDirection.MAX);
@@ -22,15 +39,27 @@ final class MetricDirectionTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "loss", "val_loss", "val/box_loss", "perplexity", "ppl", "error_rate", "MeanSquaredError", "rmse",
-                "val_RMSE", "mae", "wer", "fid", "kl_divergence",
+                "loss",
+                "val_loss",
+                "val/box_loss",
+                "perplexity",
+                "ppl",
+                "error_rate",
+                "MeanSquaredError",
+                "rmse",
+                "val_RMSE",
+                "mae",
+                "wer",
+                "fid",
+                "kl_divergence",
             })
     void better_when_smaller(String name) {
         assertThat(MetricDirection.ofName(name)).isEqualTo(MetricDirection.MIN);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "quality", "score", "x", "learning_rate", "accuracy_loss", "f1_error", "approx_kl", "!!"})
+    @ValueSource(
+            strings = {"", "quality", "score", "x", "learning_rate", "accuracy_loss", "f1_error", "approx_kl", "!!"})
     void what_says_nothing_or_contradicts_itself_is_not_guessed(String name) {
         assertThat(MetricDirection.ofName(name)).isNull();
     }

@@ -115,8 +115,8 @@ final class RunFactsTest {
             assertThat(each.direction("test", "accuracy")).isEqualTo(MetricDirection.MIN);
             assertThat(each.direction("test", "f1")).isEqualTo(MetricDirection.MAX);
             assertThat(each.metric("val", "quality"))
-                    .isEqualTo(new DeclaredMetric(
-                            "quality", "val", MetricDirection.MAX, false, Double.NaN, Double.NaN));
+                    .isEqualTo(
+                            new DeclaredMetric("quality", "val", MetricDirection.MAX, false, Double.NaN, Double.NaN));
         }
     }
 

@@ -330,7 +330,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
                                 + (classes > 1 ? classes + " declared classes" : "declared classes") + named
                                 + " at step " + run.lastStep(),
                         List.of(Figures.evidence(
-                                scope, run.lastStep(), run.lastStep(), count, 0, Double.NaN, "labels"))));
+                                scope, run.lastStep(), run.lastStep(), (double) count, 0, Double.NaN, "labels"))));
     }
 
     /** The number that the text is, {@link #IGNORED_LABEL} if it is none. */

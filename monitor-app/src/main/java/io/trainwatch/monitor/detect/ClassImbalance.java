@@ -299,7 +299,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
                                 run.firstStep(),
                                 run.lastStep(),
                                 split.labels.counts().size(),
-                                run.facts().classes(),
+                                (double) run.facts().classes(),
                                 Double.NaN,
                                 "classes"))));
     }
@@ -324,8 +324,8 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
                 split.add(name, support, Math.min(support, right), right + Math.max(0, counts.getFp()));
             });
         } else if (!split.counted && predicted != null && labels != null) {
-            labels.forEach((name, support) -> split.add(name, Math.max(0, support), 0, 0));
-            predicted.forEach((name, count) -> split.add(name, 0, 0, Math.max(0, count)));
+            labels.forEach((name, support) -> split.add(name, Math.max(0.0, support), 0, 0));
+            predicted.forEach((name, count) -> split.add(name, 0, 0, Math.max(0.0, count)));
         }
         if (split.windowSamples >= Math.max(FEWEST_LABELS, (double) PER_CLASS * split.recalls.size())) {
             judgeRecalls(

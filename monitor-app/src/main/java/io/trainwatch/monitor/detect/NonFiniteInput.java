@@ -139,9 +139,7 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         if (event.getBody() instanceof BatchStats batch) {
             batch(state, run, batch, verdicts);
-        } else if (state.open
-                && run.loss().isFresh(run)
-                && !Double.isFinite(run.loss().last())) {
+        } else if (!Double.isFinite(run.loss().last()) && run.loss().isFresh(run) && state.open) {
             state.splits.forEach((scope, split) -> {
                 if (split.onset >= 0 && run.lastStep() - split.onset <= STEPS_TO_THE_LOSS) {
                     say(split, run, scope, Severity.critical, List.of(split.feature), verdicts);

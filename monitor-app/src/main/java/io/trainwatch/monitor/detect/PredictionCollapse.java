@@ -236,7 +236,8 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         Object body = event.getBody();
         if (body instanceof StepCompleted step) {
-            if (run.facts().profile() == MetricProfile.GAN && event.getRank() == 0) {
+            boolean components = step.getLosses() != null || step.getMetrics() != null;
+            if (components && event.getRank() == 0 && run.facts().profile() == MetricProfile.GAN) {
                 discriminators(state, run, step, verdicts);
             }
         } else if (body instanceof PredictionStats predictions) {

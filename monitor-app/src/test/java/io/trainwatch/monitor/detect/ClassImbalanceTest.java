@@ -121,6 +121,17 @@ class ClassImbalanceTest implements DetectorContract {
     }
 
     @Test
+    void a_ratio_near_ten_waits_until_it_is_certain() {
+        Judging judging = Judging.of(run -> {
+            for (int i = 0; i < 60; i++) {
+                run.steps(1).labels(Map.of("cat", 92L, "dog", 8L));
+            }
+        });
+        // 11.5 times: with 408 dogs, which may mean 469, and 4,692 cats.
+        assertThat(judging.only(CLASS_IMBALANCE).openedStep()).isEqualTo(51);
+    }
+
+    @Test
     void labels_that_are_all_the_same_are_a_warning() {
         Judging.Episode single = Judging.of(run -> {
                     run.started(body -> body.setNumClasses(2));

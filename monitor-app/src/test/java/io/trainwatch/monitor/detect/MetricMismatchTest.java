@@ -67,6 +67,13 @@ class MetricMismatchTest implements DetectorContract {
     }
 
     @Test
+    void a_single_dip_is_no_warning() {
+        assertThat(Judging.of(run -> evaluated(run, 20, i -> i == 12 ? 0.1 : 0.2 + 0.01 * i, i -> 3 - 0.1 * i))
+                        .alarms())
+                .isEmpty();
+    }
+
+    @Test
     void an_accuracy_at_its_bound_has_nothing_to_improve() {
         assertThat(Judging.of(run -> evaluated(run, 20, i -> 0.995, i -> 3 - 0.1 * i))
                         .episodes())

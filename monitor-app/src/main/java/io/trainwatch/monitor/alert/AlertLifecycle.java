@@ -1,5 +1,7 @@
 package io.trainwatch.monitor.alert;
 
+import static java.util.Map.entry;
+
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Evidence;
@@ -56,21 +58,38 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     /**
      * What explains what: a non-finite training loss all that reads the loss, the gradient or the tensors; overfitting a
      * training loss that has nothing left to learn; a divergence that nothing was learned; what blew up the units and
-     * gradients that died of it; that nothing is learned at all that it is learned slowly. Names of detectors, for their
-     * episodes in the scope of the run; with {@code /} behind, for those in any other scope.
+     * gradients that died of it; that nothing is learned at all that it is learned slowly; input and labels that drift, a collapse, and
+     * whatever is wrong with the training the predictions and metrics that follow. An episode that was itself only info
+     * explains nothing. Names of detectors, for their episodes in the
+     * scope of the run; with {@code /} behind, for those in any other scope.
      */
     private static final Map<String, List<String>> INHIBITED_BY = Map.ofEntries(
-            Map.entry("loss_spike", List.of("non_finite_loss")),
-            Map.entry("loss_divergence", List.of("non_finite_loss")),
-            Map.entry("loss_plateau", List.of("non_finite_loss", "train_val_divergence/")),
-            Map.entry("not_learning", List.of("non_finite_loss", "loss_divergence")),
-            Map.entry("exploding_gradient", List.of("non_finite_loss")),
-            Map.entry("vanishing_gradient", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
-            Map.entry("dead_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
-            Map.entry("saturated_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
-            Map.entry("unchanged_weights", List.of("non_finite_loss")),
-            Map.entry("learning_rate_too_high", List.of("non_finite_loss")),
-            Map.entry("learning_rate_too_low", List.of("not_learning", "vanishing_gradient", "unchanged_weights")));
+            entry("loss_spike", List.of("non_finite_loss")),
+            entry("loss_divergence", List.of("non_finite_loss")),
+            entry("loss_plateau", List.of("non_finite_loss", "train_val_divergence/")),
+            entry("not_learning", List.of("non_finite_loss", "loss_divergence")),
+            entry("exploding_gradient", List.of("non_finite_loss")),
+            entry("vanishing_gradient", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            entry("dead_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            entry("saturated_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
+            entry("unchanged_weights", List.of("non_finite_loss")),
+            entry("learning_rate_too_high", List.of("non_finite_loss")),
+            entry("learning_rate_too_low", List.of("not_learning", "vanishing_gradient", "unchanged_weights")),
+            entry("prediction_collapse", List.of("non_finite_loss", "label_drift/")),
+            entry("prediction_drift", List.of("non_finite_loss", "label_drift/", "prediction_collapse/")),
+            entry("class_imbalance", List.of("non_finite_loss", "prediction_collapse/")),
+            entry(
+                    "metric_drift",
+                    List.of(
+                            "non_finite_loss",
+                            "loss_divergence",
+                            "exploding_gradient",
+                            "not_learning",
+                            "train_val_divergence/",
+                            "feature_drift/",
+                            "label_drift/",
+                            "prediction_collapse/")),
+            entry("metric_mismatch", List.of("metric_drift/")));
 
     private static final HexFormat HEX = HexFormat.of();
 
@@ -310,11 +329,13 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             return null;
         }
         for (String by : INHIBITED_BY.getOrDefault(detector, List.of())) {
-            if (open.containsKey(by)) {
-                return by;
-            }
-            if (by.endsWith("/") && open.keySet().stream().anyMatch(key -> key.startsWith(by))) {
-                return by.substring(0, by.length() - 1);
+            boolean inScopes = by.endsWith("/");
+            for (Map.Entry<String, Episode> episode : open.entrySet()) {
+                String key = episode.getKey();
+                boolean named = inScopes ? key.startsWith(by) : key.equals(by);
+                if (named && episode.getValue().alert.getSeverity() != Severity.info) {
+                    return inScopes ? by.substring(0, by.length() - 1) : by;
+                }
             }
         }
         return null;

@@ -24,8 +24,16 @@ public final class DetectorCatalogue {
                 new LearningRateTooHigh(),
                 new LearningRateTooLow(),
                 new TrainValDivergence(),
+                new SuspiciousValidation(),
+                new NonFiniteInput(),
+                new AbnormalInput(),
                 new FeatureDrift(),
                 new LabelDrift(),
+                new PredictionCollapse(),
+                new PredictionDrift(),
+                new ClassImbalance(),
+                new MetricDrift(),
+                new MetricMismatch(),
                 new StalledRun(),
                 new TelemetryGap());
     }

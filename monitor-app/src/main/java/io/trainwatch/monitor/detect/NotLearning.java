@@ -136,7 +136,8 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 Verdicts.RUN, Severity.warning, run.firstStep(), LossGates.profile(run), () -> explain(state, run));
     }
 
-    private static long firstCheck(RunView run) {
+    /** Steps after which something should have been learned. */
+    static long firstCheck(RunView run) {
         long maxSteps = run.facts().maxSteps();
         long quarter = maxSteps > 0 ? maxSteps / 4 : FIRST_CHECK;
         return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, quarter));

@@ -6,6 +6,7 @@ import io.trainwatch.monitor.stats.StateWriter;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -51,12 +52,22 @@ final class PerScope<T extends Persistent> implements DetectorState {
         return state;
     }
 
+    /** The state of the scope; null if it has none. */
+    @Nullable
+    T find(String scope) {
+        return states.get(scope);
+    }
+
     /** A new state for the scope, in place of the one that it has. */
     T renew(String scope) {
         T state = factory.get();
         states.put(scope, state);
         latestScope = null;
         return state;
+    }
+
+    void forEach(BiConsumer<String, T> action) {
+        states.forEach(action);
     }
 
     Collection<T> all() {

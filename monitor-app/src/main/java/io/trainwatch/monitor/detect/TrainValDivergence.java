@@ -5,6 +5,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
@@ -12,7 +13,6 @@ import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -234,9 +234,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
     private static double rate(EvaluationCompleted body) {
         String first = null;
         for (String metric : body.getMetrics().keySet()) {
-            String name = metric.toLowerCase(Locale.ROOT);
-            boolean rate = name.contains("acc") || name.equals("f1") || name.contains("auc");
-            if (rate && (first == null || metric.compareTo(first) < 0)) {
+            if (MetricDirection.isRate(metric) && (first == null || metric.compareTo(first) < 0)) {
                 first = metric;
             }
         }

@@ -1,15 +1,19 @@
 package io.trainwatch.monitor.run;
 
+import io.trainwatch.event.MetricDeclaration;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** What a run declared of itself; absent is null or NaN, never 0. A later declaration replaces the fields that it has. */
 public final class RunFacts implements Persistent {
     private static final int MAX_TEXT = 256;
+    private static final int MAX_METRICS = 64;
 
     private @Nullable String project;
     private @Nullable String runName;
@@ -21,6 +25,10 @@ public final class RunFacts implements Persistent {
     private @Nullable String optimizer;
     private long classes;
     private long globalBatchSize;
+    private long vocabulary;
+    private long stepsPerEpoch;
+    private long evaluationSamples;
+    private final List<DeclaredMetric> metrics = new ArrayList<>();
     private long warmupSteps = -1;
     private long maxSteps;
     private double learningRatePeak = Double.NaN;
@@ -40,8 +48,18 @@ public final class RunFacts implements Persistent {
         optimizer = text(started.getOptimizer(), optimizer);
         if (started.getNumClasses() != null && started.getNumClasses() > 1) {
             classes = started.getNumClasses();
-        } else if (started.getVocabSize() != null && started.getVocabSize() > 1) {
-            classes = started.getVocabSize();
+        }
+        if (started.getVocabSize() != null && started.getVocabSize() > 1) {
+            vocabulary = started.getVocabSize();
+        }
+        if (started.getStepsPerEpoch() != null && started.getStepsPerEpoch() > 0) {
+            stepsPerEpoch = started.getStepsPerEpoch();
+        }
+        if (started.getEvalNumSamples() != null && started.getEvalNumSamples() > 0) {
+            evaluationSamples = started.getEvalNumSamples();
+        }
+        if (started.getMetrics() != null) {
+            declareMetrics(started.getMetrics());
         }
         if (started.getWarmupSteps() != null && started.getWarmupSteps() >= 0) {
             warmupSteps = started.getWarmupSteps();
@@ -60,6 +78,16 @@ public final class RunFacts implements Persistent {
         }
         if (started.getLayers() != null && !started.getLayers().isEmpty()) {
             layers.declare(started.getLayers());
+        }
+    }
+
+    private void declareMetrics(List<MetricDeclaration> said) {
+        metrics.clear();
+        for (MetricDeclaration metric : said) {
+            boolean dataset = metric.getDataset() == null || metric.getDataset().length() <= RunState.MAX_NAME;
+            if (metrics.size() < MAX_METRICS && metric.getName().length() <= RunState.MAX_NAME && dataset) {
+                metrics.add(DeclaredMetric.of(metric));
+            }
         }
     }
 
@@ -105,7 +133,44 @@ public final class RunFacts implements Persistent {
         boolean entropy = lossFunction == null
                 || lossFunction.toLowerCase(Locale.ROOT).contains("entropy")
                 || lossFunction.toLowerCase(Locale.ROOT).contains("nll");
-        return classes > 1 && entropy ? Math.log((double) classes) : Double.NaN;
+        long outcomes = classes > 1 ? classes : vocabulary;
+        return outcomes > 1 && entropy ? Math.log((double) outcomes) : Double.NaN;
+    }
+
+    /** Classes of the task, 0 where not declared. A vocabulary does not count: its tokens are no classes. */
+    public long classes() {
+        return classes;
+    }
+
+    /** Whether the run predicts tokens, whose frequencies are as uneven as language is. */
+    public boolean predictsTokens() {
+        return vocabulary > 1 || (task != null && task.toLowerCase(Locale.ROOT).contains("language"));
+    }
+
+    /** Optimizer steps in one epoch, 0 where not declared. */
+    public long stepsPerEpoch() {
+        return stepsPerEpoch;
+    }
+
+    /** Samples in the evaluation set, 0 where not declared. */
+    public long evaluationSamples() {
+        return evaluationSamples;
+    }
+
+    /** What the run said of a metric of this dataset or split; null if nothing. */
+    public @Nullable DeclaredMetric metric(String dataset, String name) {
+        for (DeclaredMetric metric : metrics) {
+            if (metric.speaksOf(dataset, name)) {
+                return metric;
+            }
+        }
+        return null;
+    }
+
+    /** Which way the metric gets better: as declared, else as its name says; null if neither. */
+    public @Nullable MetricDirection direction(String dataset, String name) {
+        DeclaredMetric metric = metric(dataset, name);
+        return metric != null && metric.direction() != null ? metric.direction() : MetricDirection.ofName(name);
     }
 
     /** Name of the optimizer as declared, null where it is not. */
@@ -159,6 +224,11 @@ public final class RunFacts implements Persistent {
             }
         }
         out.writeLong(classes);
+        out.writeLong(vocabulary);
+        out.writeLong(stepsPerEpoch);
+        out.writeLong(evaluationSamples);
+        out.writeInt(metrics.size());
+        metrics.forEach(metric -> metric.write(out));
         out.writeLong(warmupSteps);
         out.writeLong(maxSteps);
         out.writeDouble(learningRatePeak);
@@ -179,6 +249,14 @@ public final class RunFacts implements Persistent {
         precision = readText(in);
         optimizer = readText(in);
         classes = in.readLong();
+        vocabulary = in.readLong();
+        stepsPerEpoch = in.readLong();
+        evaluationSamples = in.readLong();
+        metrics.clear();
+        int declaredMetrics = in.readCount(MAX_METRICS);
+        for (int i = 0; i < declaredMetrics; i++) {
+            metrics.add(DeclaredMetric.read(in));
+        }
         warmupSteps = in.readLong();
         maxSteps = in.readLong();
         learningRatePeak = in.readDouble();

@@ -194,6 +194,14 @@ class AlertLifecycleTest {
     }
 
     @Test
+    void what_was_only_info_itself_explains_nothing() {
+        detector = "loss_divergence";
+        unhealthy(Severity.info);
+        detector = "not_learning";
+        assertThat(only(unhealthy(Severity.warning)).getSuppressedBy()).isNull();
+    }
+
+    @Test
     void the_id_is_that_of_run_attempt_detector_scope_and_onset() {
         String id = only(unhealthy("a", Severity.warning, 7, null)).getAlertId();
         assertThat(again("run", "loss_spike", "a", 7)).isEqualTo(id);

@@ -116,7 +116,7 @@ class FeatureDriftTest implements DetectorContract {
             run.phaseChanged("data_mix");
             batches(run, 100, 1, 1);
         });
-        assertThat(judging.episodes()).isEmpty();
+        assertThat(judging.episodes(FEATURE_DRIFT)).isEmpty();
     }
 
     @Test
@@ -146,7 +146,7 @@ class FeatureDriftTest implements DetectorContract {
                 run.steps(1).features(BATCH, List.of(feature));
             }
         });
-        assertThat(judging.episodes()).isEmpty();
+        assertThat(judging.episodes(FEATURE_DRIFT)).isEmpty();
         assertThat(judging.notChecked(FEATURE_DRIFT)).isNotEmpty();
     }
 

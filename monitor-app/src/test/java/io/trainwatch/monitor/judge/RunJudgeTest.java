@@ -161,8 +161,16 @@ class RunJudgeTest {
                         "abnormal_weights",
                         "learning_rate_too_low",
                         "train_val_divergence",
+                        "suspicious_validation",
+                        "non_finite_input",
+                        "abnormal_input",
                         "feature_drift",
                         "label_drift",
+                        "prediction_collapse",
+                        "prediction_drift",
+                        "class_imbalance",
+                        "metric_drift",
+                        "metric_mismatch",
                         "stalled_run");
     }
 

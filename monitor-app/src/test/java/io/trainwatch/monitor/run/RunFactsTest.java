@@ -3,9 +3,12 @@ package io.trainwatch.monitor.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.event.Layer;
+import io.trainwatch.event.MetricDeclaration;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.stats.RoundTrip;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 final class RunFactsTest {
@@ -110,6 +113,48 @@ final class RunFactsTest {
         assertThat(restored.globalBatchSize()).isEqualTo(64);
         assertThat(restored.layers().of("fc1.weight")).isEqualTo(facts.layers().of("fc1"));
         assertThat(restored.layers().of("fc1.weight").fanIn()).isEqualTo(12);
+    }
+
+    @Test
+    void a_metric_is_what_its_dataset_declared_of_it_else_what_its_name_says() {
+        RunStarted started = new RunStarted();
+        started.setMetrics(List.of(metric("quality", "max", "val"), metric("accuracy", "min", null)));
+        RunFacts facts = new RunFacts();
+        facts.declare(started);
+        RunFacts restored = RoundTrip.copy(facts, new RunFacts());
+
+        for (RunFacts each : List.of(facts, restored)) {
+            assertThat(each.direction("val", "quality")).isEqualTo(MetricDirection.MAX);
+            assertThat(each.direction("test", "quality")).isNull();
+            assertThat(each.direction("test", "accuracy")).isEqualTo(MetricDirection.MIN);
+            assertThat(each.direction("test", "f1")).isEqualTo(MetricDirection.MAX);
+            assertThat(each.metric("val", "quality"))
+                    .isEqualTo(
+                            new DeclaredMetric("quality", "val", MetricDirection.MAX, false, Double.NaN, Double.NaN));
+        }
+    }
+
+    @Test
+    void at_most_64_metrics_with_names_of_128_characters_are_kept() {
+        RunStarted started = new RunStarted();
+        started.setMetrics(Stream.concat(
+                        Stream.of(metric("x".repeat(129), "max", null), metric("y", "max", "d".repeat(129))),
+                        IntStream.range(0, 100).mapToObj(i -> metric("m" + i, "max", null)))
+                .toList());
+        RunFacts facts = new RunFacts();
+        facts.declare(started);
+        assertThat(facts.metric("val", "x".repeat(129))).isNull();
+        assertThat(facts.metric("d".repeat(129), "y")).isNull();
+        assertThat(facts.metric("val", "m63")).isNotNull();
+        assertThat(facts.metric("val", "m64")).isNull();
+    }
+
+    private static MetricDeclaration metric(String name, String mode, String dataset) {
+        MetricDeclaration metric = new MetricDeclaration();
+        metric.setName(name);
+        metric.setMode(mode);
+        metric.setDataset(dataset);
+        return metric;
     }
 
     private static double chance(Integer classes, Integer vocabulary, String lossFunction) {

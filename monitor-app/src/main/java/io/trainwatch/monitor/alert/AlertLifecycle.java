@@ -54,7 +54,8 @@ public final class AlertLifecycle implements Verdicts, Persistent {
 
     /**
      * What explains what: a non-finite training loss all that reads the loss or the gradient; overfitting a training loss
-     * that has nothing left to learn; a divergence that nothing was learned. Names of detectors, for their episodes in the
+     * that has nothing left to learn; a divergence that nothing was learned; data or a rank that all wait for a lower
+     * throughput. Names of detectors, for their episodes in the
      * scope of the run; with {@code /} behind, for those in any other scope.
      */
     private static final Map<String, List<String>> INHIBITED_BY = Map.of(
@@ -62,7 +63,8 @@ public final class AlertLifecycle implements Verdicts, Persistent {
             "loss_divergence", List.of("non_finite_loss"),
             "loss_plateau", List.of("non_finite_loss", "train_val_divergence/"),
             "not_learning", List.of("non_finite_loss", "loss_divergence"),
-            "exploding_gradient", List.of("non_finite_loss"));
+            "exploding_gradient", List.of("non_finite_loss"),
+            "throughput_drop", List.of("input_bottleneck", "straggler_rank"));
 
     private static final HexFormat HEX = HexFormat.of();
 

@@ -19,6 +19,11 @@ public final class DetectorCatalogue {
                 new TrainValDivergence(),
                 new FeatureDrift(),
                 new LabelDrift(),
+                new PreflightFailed(),
+                new RankDesync(),
+                new InputBottleneck(),
+                new StragglerRank(),
+                new ThroughputDrop(),
                 new StalledRun(),
                 new TelemetryGap());
     }

@@ -157,6 +157,11 @@ class RunJudgeTest {
                         "train_val_divergence",
                         "feature_drift",
                         "label_drift",
+                        "preflight_failed",
+                        "rank_desync",
+                        "input_bottleneck",
+                        "straggler_rank",
+                        "throughput_drop",
                         "stalled_run");
     }
 

@@ -53,6 +53,7 @@ public final class RunStream {
     private long step;
     private long stride = 1;
     private long nowMs = BEGIN_MS;
+    private final Map<Integer, Long> seqOfOthers = new HashMap<>();
 
     public RunStream(String runId, Consumer<Moment> sink) {
         this.runId = runId;
@@ -197,6 +198,7 @@ public final class RunStream {
     public RunStream restartAt(long earlier) {
         attempt++;
         seq = 0;
+        seqOfOthers.clear();
         return resumeAt(earlier);
     }
 
@@ -227,6 +229,28 @@ public final class RunStream {
             event.setStep(atStep);
             event.setBody(body);
         });
+    }
+
+    /** A rank beside 0 says something, at the same moment and numbered by itself. */
+    public RunStream ofRank(int rank, long atStep, Object body) {
+        return ofRank(rank, event -> {
+            event.setStep(atStep);
+            event.setBody(body);
+        });
+    }
+
+    /** A rank beside 0 sends an event of which {@code edit} decides everything but the numbering. */
+    public RunStream ofRank(int rank, Consumer<TrainingEvent> edit) {
+        TrainingEvent event = new TrainingEvent();
+        event.setRunId(runId);
+        event.setAttempt(attempt);
+        event.setRank(rank);
+        event.setSession("s" + attempt);
+        event.setSeq(seqOfOthers.merge(rank, 1L, Long::sum));
+        event.setTimestampMs(nowMs);
+        edit.accept(event);
+        sink.accept(new Moment(event, nowMs));
+        return this;
     }
 
     /** Sends an event of which {@code edit} decides everything but the numbering. */

@@ -59,7 +59,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
      * What explains what: a non-finite training loss all that reads the loss, the gradient or the tensors; overfitting a
      * training loss that has nothing left to learn; a divergence that nothing was learned; what blew up the units and
      * gradients that died of it; that nothing is learned at all that it is learned slowly; input and labels that drift, a collapse, and
-     * whatever is wrong with the training the predictions and metrics that follow. An episode that was itself only info
+     * whatever is wrong with the training the predictions and metrics that follow; data or a rank that all wait for a lower
+     * throughput. An episode that was itself only info
      * explains nothing. Names of detectors, for their episodes in the
      * scope of the run; with {@code /} behind, for those in any other scope.
      */
@@ -89,7 +90,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
                             "feature_drift/",
                             "label_drift/",
                             "prediction_collapse/")),
-            entry("metric_mismatch", List.of("metric_drift/")));
+            entry("metric_mismatch", List.of("metric_drift/")),
+            entry("throughput_drop", List.of("input_bottleneck", "straggler_rank")));
 
     private static final HexFormat HEX = HexFormat.of();
 

@@ -34,6 +34,11 @@ public final class DetectorCatalogue {
                 new ClassImbalance(),
                 new MetricDrift(),
                 new MetricMismatch(),
+                new PreflightFailed(),
+                new RankDesync(),
+                new InputBottleneck(),
+                new StragglerRank(),
+                new ThroughputDrop(),
                 new StalledRun(),
                 new TelemetryGap());
     }

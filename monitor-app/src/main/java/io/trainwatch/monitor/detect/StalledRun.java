@@ -19,15 +19,20 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * gap = time between arrivals of progress (steps, evaluations, checkpoints)
  * T   = clamp(5 x max(p99 of gap, longest gap), 60 s, 45 min) ; 20 min before the first step
+ * in a gap in which living heartbeats say init, evaluation, checkpoint or compile: at least
+ *       clamp(5 x longest gap of that phase, 60 s, 45 min), 20 min for its first ; idle is a pause
  * no progress for T:
  *   heartbeats go on                            -&gt; warning "hang": the process lives, training does not move
  *   heartbeats came before and stopped too      -&gt; critical "lost": process, host or network is gone
  *   there never were heartbeats                 -&gt; warning "silent": ended or lost, cannot be told
  *   no step yet                                 -&gt; warning "not started"
+ * no step beyond the largest while the run began anew 3 times -&gt; warning "replay loop", scope replay
  * </pre>
  *
  * <p>The longest gap is forgotten slowly (half-life of some 350 gaps), so that one long pause does not blind it for ever;
- * that makes it the p99 of a spiky stream too. 60 s and 45 min are nvidia-resiliency-ext's defaults, with its safety
+ * that makes it the p99 of a spiky stream too. A gap belongs to the phase that was told in it, so that evaluations do not
+ * make the training's own deadline longer. Beginning anew is a new attempt, or a step that goes back without going back
+ * to the first: logs hold several runs. 60 s and 45 min are nvidia-resiliency-ext's defaults, with its safety
  * factor 5; 20 min is SageMaker's MaxInitializationTime. Known weakness: a first evaluation that is more than five times
  * longer than any gap before, in a run that sends no heartbeats with their phase. Source: DETECTION.md D23.
  */
@@ -37,6 +42,11 @@ public final class StalledRun implements Detector<StalledRun.State> {
     static final long LONGEST_MS = 45 * 60_000;
     static final long START_UP_MS = 20 * 60_000;
     static final double FORGETTING = 0.998;
+    static final String REPLAY = "replay";
+    static final int REPLAYS = 3;
+
+    private static final String IDLE = "idle";
+    private static final List<String> PAUSES = List.of("init", "evaluation", "checkpoint", "compile");
 
     /** Arrivals of progress and of heartbeats, monitor's clock. */
     static final class State implements DetectorState {
@@ -45,16 +55,26 @@ public final class StalledRun implements Detector<StalledRun.State> {
         long heartbeatMs = -1;
         double heartbeatIntervalMs = 10_000;
         double longestGapMs;
+        final double[] longestPauseMs = new double[PAUSES.size()];
         boolean progressed;
         boolean ended;
         boolean ticked;
 
+        /** Of the latest heartbeat. */
         @Nullable
         String phase;
 
+        /** Index of the phase that was told since the last progress, -1 if none. */
+        int pause = -1;
+
+        int attempt = -1;
+        boolean attemptBegun;
+        long highestStep = -1;
+        int replays;
+
         @Override
         public int version() {
-            return 1;
+            return 2;
         }
 
         @Override
@@ -68,6 +88,12 @@ public final class StalledRun implements Detector<StalledRun.State> {
             out.writeBoolean(ended);
             out.writeBoolean(ticked);
             out.writeString(phase == null ? "" : phase);
+            out.writeDoubles(longestPauseMs, longestPauseMs.length);
+            out.writeInt(pause + 1);
+            out.writeInt(attempt);
+            out.writeBoolean(attemptBegun);
+            out.writeLong(highestStep);
+            out.writeInt(replays);
         }
 
         @Override
@@ -82,6 +108,12 @@ public final class StalledRun implements Detector<StalledRun.State> {
             ticked = in.readBoolean();
             String text = in.readString();
             phase = text.isEmpty() ? null : text;
+            in.readDoubles(longestPauseMs, longestPauseMs.length);
+            pause = in.readCount(PAUSES.size()) - 1;
+            attempt = in.readInt();
+            attemptBegun = in.readBoolean();
+            highestStep = in.readLong();
+            replays = in.readInt();
         }
     }
 
@@ -111,27 +143,77 @@ public final class StalledRun implements Detector<StalledRun.State> {
         if (state.firstArrivalMs < 0) {
             state.firstArrivalMs = now;
         }
+        replay(state, run, verdicts);
         if (event.getBody() instanceof Heartbeat heartbeat) {
-            heartbeat(state, heartbeat, now);
+            boolean speaksForTheRun = run.reportingRank() < 0 || event.getRank() == run.reportingRank();
+            heartbeat(state, heartbeat, speaksForTheRun, now);
             return;
         }
         state.ended = event.getBody() instanceof RunFinished;
         if (state.progressed && now > state.progressMs) {
-            state.longestGapMs = Math.max((double) (now - state.progressMs), state.longestGapMs * FORGETTING);
+            double gap = (double) (now - state.progressMs);
+            if (state.pause >= 0) {
+                state.longestPauseMs[state.pause] = Math.max(gap, state.longestPauseMs[state.pause] * FORGETTING);
+            } else {
+                state.longestGapMs = Math.max(gap, state.longestGapMs * FORGETTING);
+            }
         }
+        state.pause = -1;
         state.progressed |= event.getBody() instanceof StepCompleted;
         state.progressMs = now;
         verdicts.healthy(Verdicts.RUN);
     }
 
-    private static void heartbeat(State state, Heartbeat heartbeat, long now) {
+    private static void heartbeat(State state, Heartbeat heartbeat, boolean speaksForTheRun, long now) {
         state.heartbeatMs = now;
-        String phase = heartbeat.getPhase();
-        state.phase = phase == null || phase.length() > 64 ? null : phase;
+        if (speaksForTheRun) {
+            String phase = heartbeat.getPhase();
+            state.phase = phase == null || phase.length() > 64 ? null : phase;
+            int pause = phase == null ? -1 : PAUSES.indexOf(phase);
+            state.pause = pause >= 0 ? pause : state.pause;
+        }
         Double interval = heartbeat.getIntervalSeconds();
         if (interval != null && interval > 0 && interval < 3600) {
             state.heartbeatIntervalMs = interval * 1000;
         }
+    }
+
+    private static void replay(State state, RunView run, Verdicts verdicts) {
+        boolean again = false;
+        if (state.attempt != run.attempt()) {
+            again = state.attempt >= 0;
+            state.attempt = run.attempt();
+            state.attemptBegun = false;
+        } else if (run.segmentOpened() && state.attemptBegun) {
+            again = run.segmentStart() > run.firstStep();
+        }
+        state.attemptBegun |= run.reporting();
+        if (run.reporting() && run.lastStep() > state.highestStep) {
+            state.highestStep = run.lastStep();
+            state.replays = 0;
+            verdicts.healthy(REPLAY);
+        } else if (again) {
+            long planned = run.facts().maxSteps();
+            boolean done = planned > 0 && state.highestStep >= planned;
+            state.replays += done ? 0 : 1;
+            if (state.replays >= REPLAYS) {
+                verdicts.unhealthy(REPLAY, Severity.warning, state.highestStep, null, () -> explainReplay(state, run));
+            }
+        }
+    }
+
+    private static Verdicts.Explanation explainReplay(State state, RunView run) {
+        return new Verdicts.Explanation(
+                "replay loop: the run began anew " + state.replays + " times, the last time at step "
+                        + run.segmentStart() + ", and never came beyond step " + state.highestStep,
+                List.of(Figures.evidence(
+                        "highest_step",
+                        run.segmentStart(),
+                        state.highestStep,
+                        state.replays,
+                        REPLAYS,
+                        Double.NaN,
+                        "times begun anew")));
     }
 
     @Override
@@ -141,14 +223,14 @@ public final class StalledRun implements Detector<StalledRun.State> {
         }
         state.ticked = true;
         long since = state.progressMs < 0 ? state.firstArrivalMs : state.progressMs;
-        long deadline = deadlineMs(state);
-        long silence = nowMs - since;
-        if (silence < deadline) {
-            return;
-        }
         boolean beats = state.heartbeatMs >= 0;
         boolean alive = beats && nowMs - state.heartbeatMs < Math.max(3 * state.heartbeatIntervalMs, 30_000);
         boolean lost = beats && !alive;
+        long deadline = alive ? Math.max(deadlineMs(state), pauseDeadlineMs(state)) : deadlineMs(state);
+        long silence = nowMs - since;
+        if (silence < deadline || (alive && IDLE.equals(state.phase))) {
+            return;
+        }
         verdicts.unhealthy(
                 Verdicts.RUN,
                 lost ? Severity.critical : Severity.warning,
@@ -161,7 +243,20 @@ public final class StalledRun implements Detector<StalledRun.State> {
         if (!state.progressed) {
             return START_UP_MS;
         }
-        return (long) Math.max(SHORTEST_MS, Math.min(LONGEST_MS, SAFETY_FACTOR * state.longestGapMs));
+        return clamp(SAFETY_FACTOR * state.longestGapMs);
+    }
+
+    /** What a process that lives may take for the phase that it told; 0 where it told none. */
+    private static long pauseDeadlineMs(State state) {
+        if (state.pause < 0) {
+            return 0;
+        }
+        double longest = state.longestPauseMs[state.pause];
+        return longest == 0 ? START_UP_MS : clamp(SAFETY_FACTOR * longest);
+    }
+
+    private static long clamp(double deadlineMs) {
+        return (long) Math.max(SHORTEST_MS, Math.min(LONGEST_MS, deadlineMs));
     }
 
     private static Verdicts.Explanation explain(

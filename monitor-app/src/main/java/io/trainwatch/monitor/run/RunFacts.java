@@ -1,19 +1,28 @@
 package io.trainwatch.monitor.run;
 
 import io.trainwatch.event.MetricDeclaration;
+import io.trainwatch.event.PreflightCheck;
+import io.trainwatch.event.PreflightCompleted;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What a run declared of itself; absent is null or NaN, never 0. A later declaration replaces the fields that it has. */
 public final class RunFacts implements Persistent {
+    /** Checks before training that are remembered; where they are more, those that passed make room. */
+    static final int MAX_CHECKS = 64;
+
     private static final int MAX_TEXT = 256;
     private static final int MAX_METRICS = 64;
+    private static final int MAX_CHECK_NAME = 128;
 
     private @Nullable String project;
     private @Nullable String runName;
@@ -35,6 +44,7 @@ public final class RunFacts implements Persistent {
     private double maxGradNorm = Double.NaN;
     private boolean declared;
     private final Layers layers = new Layers();
+    private final Map<String, PreflightResult> preflight = new LinkedHashMap<>();
 
     void declare(RunStarted started) {
         declared = true;
@@ -89,6 +99,31 @@ public final class RunFacts implements Persistent {
                 metrics.add(DeclaredMetric.of(metric));
             }
         }
+    }
+
+    void preflight(PreflightCompleted completed) {
+        for (PreflightCheck check : completed.getChecks()) {
+            String name = bounded(check.getName(), MAX_CHECK_NAME);
+            if (preflight.containsKey(name) || preflight.size() < MAX_CHECKS || makesRoom(check)) {
+                preflight.put(
+                        name,
+                        new PreflightResult(
+                                name,
+                                check.getPassed(),
+                                check.getValue(),
+                                check.getThreshold() == null ? Double.NaN : check.getThreshold(),
+                                text(check.getDetail(), null)));
+            }
+        }
+    }
+
+    private boolean makesRoom(PreflightCheck check) {
+        return !Boolean.TRUE.equals(check.getPassed())
+                && preflight.values().stream()
+                        .filter(result -> Boolean.TRUE.equals(result.passed()))
+                        .findFirst()
+                        .map(passed -> preflight.remove(passed.name()))
+                        .isPresent();
     }
 
     private static @Nullable String text(@Nullable String said, @Nullable String before) {
@@ -212,16 +247,23 @@ public final class RunFacts implements Persistent {
         return layers;
     }
 
+    /** What the checks before training found, the latest result of each; empty where none was told. */
+    public Collection<PreflightResult> preflight() {
+        return preflight.values();
+    }
+
+    /** The latest result of one check before training; null where it was not told. */
+    public @Nullable PreflightResult preflight(String name) {
+        return preflight.get(name);
+    }
+
     @Override
     public void write(StateWriter out) {
         out.writeBoolean(declared);
         for (String text :
                 new @Nullable String[] {project, runName, modelName, task, profile, lossFunction, precision, optimizer
                 }) {
-            out.writeBoolean(text != null);
-            if (text != null) {
-                out.writeString(text);
-            }
+            writeText(out, text);
         }
         out.writeLong(classes);
         out.writeLong(vocabulary);
@@ -235,6 +277,15 @@ public final class RunFacts implements Persistent {
         out.writeDouble(maxGradNorm);
         out.writeLong(globalBatchSize);
         layers.write(out);
+        out.writeInt(preflight.size());
+        for (PreflightResult result : preflight.values()) {
+            out.writeString(result.name());
+            writeText(out, result.passed() == null ? null : result.passed().toString());
+            out.writeBoolean(result.value() != null);
+            out.writeDouble(result.value() == null ? 0 : result.value());
+            out.writeDouble(result.threshold());
+            writeText(out, result.detail());
+        }
     }
 
     @Override
@@ -263,6 +314,29 @@ public final class RunFacts implements Persistent {
         maxGradNorm = in.readDouble();
         globalBatchSize = in.readLong();
         layers.read(in);
+        preflight.clear();
+        int checks = in.readCount(MAX_CHECKS);
+        for (int i = 0; i < checks; i++) {
+            String name = in.readString();
+            String passed = readText(in);
+            boolean measured = in.readBoolean();
+            double value = in.readDouble();
+            preflight.put(
+                    name,
+                    new PreflightResult(
+                            name,
+                            passed == null ? null : (Boolean) Boolean.parseBoolean(passed),
+                            measured ? (Double) value : null,
+                            in.readDouble(),
+                            readText(in)));
+        }
+    }
+
+    private static void writeText(StateWriter out, @Nullable String text) {
+        out.writeBoolean(text != null);
+        if (text != null) {
+            out.writeString(text);
+        }
     }
 
     private static @Nullable String readText(StateReader in) {

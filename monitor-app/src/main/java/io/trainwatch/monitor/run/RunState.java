@@ -6,6 +6,7 @@ import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.Heartbeat;
 import io.trainwatch.event.PhaseChanged;
+import io.trainwatch.event.PreflightCompleted;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
@@ -24,7 +25,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is known of one run: what it declared, where it is, and its series. Bounded however long the run: at most
  * {@value #MAX_SERIES} series, names of at most {@value #MAX_NAME} characters; what does not fit is counted. Of several
- * ranks, which run ahead of each other and arrive in batches, rank 0 says where the run is and brings its series.
+ * ranks, which run ahead of each other and arrive in batches, one says where the run is and brings its series: the lowest
+ * that reported a loss in this attempt, before that the lowest that reported a step. Where it takes over from another, it
+ * is heard from the step after the last one on, at most {@value #MAX_BEHIND} of its steps are passed over until then.
  *
  * <p>A step that goes back, or a new attempt, opens a segment (DETECTION.md 2.1): short windows keep their content, log
  * buckets go back to the resume step, and {@link #redoing} holds until the largest step is passed.
@@ -33,6 +36,11 @@ public final class RunState implements RunView, Persistent {
     static final int MAX_SERIES = 64;
     static final int MAX_NAME = 128;
     static final int MAX_PATH = 1024;
+
+    /** Steps that a rank may be behind the one that it takes over from: a few batches, not a step number gone wrong. */
+    static final int MAX_BEHIND = 4096;
+
+    private static final int NO_RANK = -1;
 
     private final String runId;
     private final RunFacts facts = new RunFacts();
@@ -46,6 +54,10 @@ public final class RunState implements RunView, Persistent {
     private final List<Series> losses = new ArrayList<>(List.of(loss));
 
     private int attempt;
+    private int reportingRank = NO_RANK;
+    private boolean lossReported;
+    private int behind;
+    private boolean reporting;
     private long events;
     private long stepEvents;
     private long firstStep = -1;
@@ -88,6 +100,7 @@ public final class RunState implements RunView, Persistent {
             return false;
         }
         events++;
+        reporting = false;
         segmentOpened = false;
         if (startedAtMs == 0) {
             startedAtMs = event.getTimestampMs();
@@ -96,6 +109,8 @@ public final class RunState implements RunView, Persistent {
         lastArrivalMs = arrivedAtMs;
         if (event.getAttempt() > attempt) {
             attempt = event.getAttempt();
+            reportingRank = NO_RANK;
+            lossReported = false;
             openSegment(event.getStep() == null ? lastStep + 1 : event.getStep());
         }
         Object body = event.getBody();
@@ -111,7 +126,8 @@ public final class RunState implements RunView, Persistent {
 
     private void completed(TrainingEvent event, StepCompleted body) {
         stepEvents++;
-        if (event.getRank() != 0) {
+        reporting = reports(event, body);
+        if (!reporting) {
             return;
         }
         finish = null;
@@ -146,6 +162,30 @@ public final class RunState implements RunView, Persistent {
         }
     }
 
+    private boolean reports(TrainingEvent event, StepCompleted body) {
+        boolean loss = body.getLoss() != null || body.getLosses() != null;
+        int rank = event.getRank();
+        if (rank < 0) {
+            return false;
+        }
+        if (rank != reportingRank) {
+            boolean first = reportingRank == NO_RANK;
+            boolean better = loss == lossReported ? rank < reportingRank : loss;
+            if (event.getAttempt() != attempt || !(first || better)) {
+                return false;
+            }
+            reportingRank = rank;
+            behind = first ? 0 : MAX_BEHIND;
+        }
+        lossReported |= loss;
+        if (behind > 0 && event.getStep() != null && event.getStep() <= lastStep) {
+            behind--;
+            return false;
+        }
+        behind = 0;
+        return true;
+    }
+
     private void evaluated(TrainingEvent event, EvaluationCompleted body) {
         if (body.getMetrics() == null) {
             return;
@@ -173,6 +213,8 @@ public final class RunState implements RunView, Persistent {
         if (body instanceof RunStarted started) {
             facts.declare(started);
             finish = null;
+        } else if (body instanceof PreflightCompleted preflight) {
+            facts.preflight(preflight);
         } else if (body instanceof PhaseChanged) {
             phase++;
             phaseStep = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
@@ -234,6 +276,16 @@ public final class RunState implements RunView, Persistent {
     @Override
     public int attempt() {
         return attempt;
+    }
+
+    @Override
+    public int reportingRank() {
+        return reportingRank;
+    }
+
+    @Override
+    public boolean reporting() {
+        return reporting;
     }
 
     @Override
@@ -397,6 +449,9 @@ public final class RunState implements RunView, Persistent {
         gates.write(out);
         producers.write(out);
         out.writeInt(attempt);
+        out.writeInt(reportingRank);
+        out.writeBoolean(lossReported);
+        out.writeInt(behind);
         out.writeLong(events);
         out.writeLong(stepEvents);
         out.writeLong(firstStep);
@@ -431,6 +486,9 @@ public final class RunState implements RunView, Persistent {
         gates.read(in);
         producers.read(in);
         attempt = in.readInt();
+        reportingRank = in.readInt();
+        lossReported = in.readBoolean();
+        behind = in.readCount(MAX_BEHIND);
         events = in.readLong();
         stepEvents = in.readLong();
         firstStep = in.readLong();

@@ -18,7 +18,7 @@ public interface RunView {
     /** Counts the events of the run from 1: identifies the one that is being judged. */
     long eventNumber();
 
-    /** Last optimizer step that rank 0 completed, -1 before the first. */
+    /** Last optimizer step that {@link #reportingRank} completed, -1 before the first. */
     long lastStep();
 
     /** First step of the run that was seen: the smallest that a segment began at. -1 before it. */
@@ -31,6 +31,12 @@ public interface RunView {
 
     /** Number of {@code step_completed} events judged, of all ranks. */
     long stepEvents();
+
+    /** Rank whose steps make the series, -1 before the first. */
+    int reportingRank();
+
+    /** Whether the event that is being judged is a step of {@link #reportingRank} and made the series longer. */
+    boolean reporting();
 
     /** Largest step that was ever completed: below it, steps are being redone. */
     long highestStep();

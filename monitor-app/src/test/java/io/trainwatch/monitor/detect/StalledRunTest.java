@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.alert.Severity;
 import io.trainwatch.event.FinishStatus;
+import io.trainwatch.event.Heartbeat;
 import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.RunStream.Scenario;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class StalledRunTest implements DetectorContract {
     private static final String STALLED_RUN = "stalled_run";
@@ -52,14 +56,14 @@ class StalledRunTest implements DetectorContract {
         Judging.Episode hang = Judging.of(run -> {
                     run.steps(100);
                     for (int i = 0; i < 10; i++) {
-                        run.heartbeat("evaluation").silence(9);
+                        run.heartbeat("train").silence(9);
                     }
                     run.silence(60);
                 })
                 .only(STALLED_RUN);
         assertThat(hang.first().getSeverity()).isEqualTo(Severity.warning);
         assertThat(hang.message())
-                .startsWith("hang: no progress for 60 s after step 100, but heartbeats go on in phase evaluation");
+                .startsWith("hang: no progress for 60 s after step 100, but heartbeats go on in phase train");
         assertThat(hang.highest()).isEqualTo(Severity.critical);
     }
 
@@ -88,6 +92,117 @@ class StalledRunTest implements DetectorContract {
                         .only(STALLED_RUN)
                         .message())
                 .isEqualTo("not started: no step within 20 min of the first event (expected within 20 min)");
+    }
+
+    private static void beating(RunStream run, String phase, int seconds) {
+        for (int i = 0; i < seconds / 10; i++) {
+            run.heartbeat(phase).silence(9);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"evaluation", "checkpoint", "compile", "init"})
+    void the_first_pause_of_a_kind_has_twenty_minutes_while_heartbeats_go_on(String phase) {
+        assertThat(Judging.of(run -> beating(run.steps(100), phase, 1190)).episodes())
+                .isEmpty();
+        Judging.Episode hang =
+                Judging.of(run -> beating(run.steps(100), phase, 1300)).only(STALLED_RUN);
+        assertThat(hang.message())
+                .isEqualTo("hang: no progress for 20 min after step 100, but heartbeats go on in phase " + phase
+                        + " (expected within 20 min)");
+    }
+
+    @Test
+    void later_pauses_of_a_kind_have_five_times_the_longest_of_that_kind_and_do_not_lengthen_the_trainings_own() {
+        Judging.Episode hang = Judging.of(run -> {
+                    beating(run.steps(100), "evaluation", 200);
+                    run.evaluation(2).steps(10);
+                    beating(run, "evaluation", 900);
+                    run.evaluation(2).steps(10);
+                    beating(run, "train", 100);
+                })
+                .only(STALLED_RUN);
+        assertThat(hang.openedStep()).isEqualTo(120);
+        assertThat(hang.message())
+                .isEqualTo("hang: no progress for 60 s after step 120, but heartbeats go on in phase train"
+                        + " (expected within 60 s)");
+        assertThat(Judging.of(run -> {
+                            beating(run.steps(100), "evaluation", 200);
+                            run.evaluation(2).steps(10);
+                            beating(run, "evaluation", 1100);
+                        })
+                        .only(STALLED_RUN)
+                        .message())
+                .endsWith("in phase evaluation (expected within 17 min)");
+    }
+
+    @Test
+    void a_run_that_says_it_is_idle_is_left_alone_until_its_heartbeats_stop() {
+        assertThat(Judging.of(run -> beating(run.steps(100), "idle", 5000)).episodes())
+                .isEmpty();
+        assertThat(Judging.of(run -> {
+                            beating(run.steps(100), "idle", 5000);
+                            run.silence(60);
+                        })
+                        .only(STALLED_RUN)
+                        .message())
+                .startsWith("lost: ");
+    }
+
+    @Test
+    void another_rank_cannot_declare_a_pause_for_the_run() {
+        Judging.Episode hang = Judging.of(run -> {
+                    run.steps(100);
+                    for (int i = 0; i < 10; i++) {
+                        Heartbeat idle = new Heartbeat();
+                        idle.setPhase("idle");
+                        run.heartbeat("train").ofRank(3, run.step(), idle).silence(9);
+                    }
+                })
+                .only(STALLED_RUN);
+        assertThat(hang.message()).startsWith("hang: no progress for 60 s");
+    }
+
+    @Test
+    void a_run_that_begins_anew_three_times_and_never_comes_further_is_a_replay_loop() {
+        Judging.Episode loop = Judging.of(run -> {
+                    run.steps(1000);
+                    for (int i = 0; i < 4; i++) {
+                        run.restartAt(900).steps(100);
+                    }
+                    run.restartAt(900).steps(200);
+                })
+                .only(STALLED_RUN);
+        assertThat(loop.scope()).isEqualTo("replay");
+        assertThat(loop.highest()).isEqualTo(Severity.warning);
+        assertThat(loop.message())
+                .isEqualTo(
+                        "replay loop: the run began anew 3 times, the last time at step 900, and never came beyond step"
+                                + " 1000");
+        assertThat(loop.last().getResolvedStep()).isEqualTo(1001);
+    }
+
+    @Test
+    void resumes_that_come_further_each_time_are_none() {
+        assertThat(Judging.of(run -> {
+                            run.steps(1000);
+                            for (int i = 0; i < 6; i++) {
+                                run.restartAt(run.step() - 100).steps(101);
+                            }
+                        })
+                        .episodes())
+                .isEmpty();
+    }
+
+    @Test
+    void several_runs_in_one_log_are_none() {
+        assertThat(Judging.of(run -> {
+                            for (int i = 0; i < 6; i++) {
+                                run.resumeAt(0).steps(300);
+                            }
+                        })
+                        .episodes(STALLED_RUN))
+                .isEmpty();
     }
 
     @Test

@@ -171,6 +171,11 @@ class RunJudgeTest {
                         "class_imbalance",
                         "metric_drift",
                         "metric_mismatch",
+                        "preflight_failed",
+                        "rank_desync",
+                        "input_bottleneck",
+                        "straggler_rank",
+                        "throughput_drop",
                         "stalled_run");
     }
 

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.event.Layer;
 import io.trainwatch.event.MetricDeclaration;
+import io.trainwatch.event.PreflightCheck;
+import io.trainwatch.event.PreflightCompleted;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.stats.RoundTrip;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -155,6 +158,51 @@ final class RunFactsTest {
         metric.setMode(mode);
         metric.setDataset(dataset);
         return metric;
+    }
+
+    @Test
+    void a_check_before_training_is_known_by_its_latest_result() {
+        RunFacts facts = new RunFacts();
+        facts.preflight(checks(check("overlap", false, 3.0), check("head", null, null)));
+        facts.preflight(checks(check("overlap", true, 0.0)));
+        RunFacts restored = RoundTrip.copy(facts, new RunFacts());
+
+        assertThat(restored.preflight())
+                .containsExactly(
+                        new PreflightResult("overlap", true, 0.0, Double.NaN, null),
+                        new PreflightResult("head", null, null, Double.NaN, null));
+        assertThat(restored.preflight("overlap")).isEqualTo(facts.preflight("overlap"));
+        assertThat(restored.preflight("none")).isNull();
+    }
+
+    @Test
+    void of_too_many_checks_those_that_passed_make_room_for_those_that_failed() {
+        RunFacts facts = new RunFacts();
+        List<PreflightCheck> many = new ArrayList<>();
+        for (int i = 0; i < 100_000; i++) {
+            many.add(check("passed " + i, true, null));
+        }
+        for (int i = 0; i < 100_000; i++) {
+            many.add(check("failed " + i, false, null));
+        }
+        facts.preflight(new PreflightCompleted(many));
+
+        assertThat(facts.preflight())
+                .hasSize(RunFacts.MAX_CHECKS)
+                .allMatch(result -> Boolean.FALSE.equals(result.passed()));
+        assertThat(facts.preflight("failed 0")).isNotNull();
+    }
+
+    private static PreflightCompleted checks(PreflightCheck... checks) {
+        return new PreflightCompleted(List.of(checks));
+    }
+
+    private static PreflightCheck check(String name, Boolean passed, Double value) {
+        PreflightCheck check = new PreflightCheck();
+        check.setName(name);
+        check.setPassed(passed);
+        check.setValue(value);
+        return check;
     }
 
     private static double chance(Integer classes, Integer vocabulary, String lossFunction) {

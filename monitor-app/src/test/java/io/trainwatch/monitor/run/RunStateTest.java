@@ -134,6 +134,81 @@ final class RunStateTest {
     }
 
     @Test
+    void a_run_whose_steps_come_from_its_last_rank_alone_has_series() {
+        for (int step = 1; step <= 100; step++) {
+            accept(Events.ofRank(7, Events.loss(step, step)));
+            assertThat(run.reporting()).isTrue();
+        }
+        accept(Events.ofRank(7, Events.of(new Heartbeat())));
+
+        assertThat(run.reporting()).isFalse();
+        assertThat(run.reportingRank()).isEqualTo(7);
+        assertThat(run.lastStep()).isEqualTo(100);
+        assertThat(run.loss().points()).isEqualTo(100);
+    }
+
+    @Test
+    void the_lowest_rank_takes_over_at_the_step_after_the_last_one() {
+        for (int step = 1; step <= 50; step++) {
+            accept(Events.ofRank(5, Events.loss(step, 5)));
+        }
+        for (int step = 1; step <= 60; step++) {
+            accept(Events.ofRank(2, Events.loss(step, 2)));
+            assertThat(run.reporting()).isEqualTo(step > 50);
+        }
+        accept(Events.ofRank(5, Events.loss(61, 5)));
+
+        assertThat(run.reportingRank()).isEqualTo(2);
+        assertThat(run.segmentStart()).isEqualTo(1);
+        assertThat(run.lastStep()).isEqualTo(60);
+        assertThat(run.loss().points()).isEqualTo(60);
+    }
+
+    @Test
+    void a_rank_that_has_the_loss_reports_for_lower_ones_that_have_none() {
+        accept(Events.learningRate(1, 0.1));
+        assertThat(run.reportingRank()).isZero();
+        accept(Events.ofRank(3, Events.loss(1, 1)));
+        accept(Events.ofRank(3, Events.loss(2, 1)));
+        accept(Events.learningRate(3, 0.1));
+
+        assertThat(run.reportingRank()).isEqualTo(3);
+        assertThat(run.lastStep()).isEqualTo(2);
+    }
+
+    @Test
+    void a_new_attempt_may_report_from_another_rank() {
+        steps(0, 100);
+        accept(Events.ofAttempt(1, Events.ofRank(3, Events.loss(50, 1))));
+        accept(Events.ofRank(1, Events.loss(101, 1)));
+
+        assertThat(run.reportingRank()).isEqualTo(3);
+        assertThat(run.segmentStart()).isEqualTo(50);
+        assertThat(run.lastStep()).isEqualTo(50);
+    }
+
+    @Test
+    void a_step_number_gone_wrong_on_another_rank_does_not_silence_the_run() {
+        accept(Events.ofRank(1, Events.loss(Long.MAX_VALUE, 1)));
+        steps(1, RunState.MAX_BEHIND);
+        assertThat(run.loss().points()).isEqualTo(1);
+        steps(RunState.MAX_BEHIND + 1, RunState.MAX_BEHIND + 9);
+
+        assertThat(run.lastStep()).isEqualTo(RunState.MAX_BEHIND + 9);
+        assertThat(run.loss().points()).isEqualTo(10);
+    }
+
+    @Test
+    void a_negative_rank_makes_no_series() {
+        accept(Events.ofRank(Integer.MIN_VALUE, Events.loss(1, 1)));
+        accept(Events.ofRank(-1, Events.loss(1, 1)));
+        accept(Events.ofRank(Integer.MAX_VALUE, Events.loss(1, 1)));
+
+        assertThat(run.reportingRank()).isEqualTo(Integer.MAX_VALUE);
+        assertThat(run.loss().points()).isEqualTo(1);
+    }
+
+    @Test
     void a_series_is_fresh_in_the_event_that_carried_a_point_of_it() {
         accept(Events.loss(0, 1));
         assertThat(run.loss().isFresh(run)).isTrue();
@@ -337,7 +412,7 @@ final class RunStateTest {
         };
         TrainingEvent event = Events.numbered("s" + i / 1500, i + random.nextInt(3), Events.at(step, body));
         event.setAttempt(i / 1500);
-        event.setRank(random.nextInt(8) == 0 ? 1 : 0);
+        event.setRank(random.nextInt(8) == 0 ? 1 : i < 500 ? 2 : 0);
         return event;
     }
 
@@ -346,6 +421,7 @@ final class RunStateTest {
         return List.of(
                 run.eventNumber(),
                 run.lastStep(),
+                run.reportingRank(),
                 run.firstStep(),
                 run.redoing(),
                 run.segmentOpened(),

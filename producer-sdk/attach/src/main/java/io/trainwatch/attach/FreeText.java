@@ -45,7 +45,7 @@ final class FreeText implements LogFormat {
             Pattern.compile("(?i)\\b(?:namespace|config|arguments|args|hparams)\\(|\\barguments:");
     private static final Pattern RANK = Pattern.compile("^(?:\\[rank ?(\\d{1,4})\\]:?|(\\d{1,4}):) (?=\\S)");
     private static final Pattern EVALUATION = Pattern.compile(
-            "(?i)(?<![\\w/.\\\\-])(valid(?:ation|ating)?|val|eval(?:uation|uating|uate)?|dev|test(?:ing)?)(?![\\w/.\\\\-])");
+            "(?i)(?<![\\w/.\\\\-])(valid(?:ation|ating)?|val|eval(?:uation|uating|uate)?|dev|test(?:ing)?|dict for global step)(?![\\w/.\\\\-])");
     private static final Pattern TRAINING = Pattern.compile("(?i)(?<![\\w/.\\\\-])train(?:ing)?(?![\\w/.\\\\-])");
     private static final Pattern WORD = Pattern.compile("[A-Za-z_][\\w@+.\\-]{0,80}(?:/[\\w@+.\\-]{1,80}){0,3}");
     private static final Pattern FILE = Pattern.compile(
@@ -53,11 +53,15 @@ final class FreeText implements LogFormat {
             Pattern.CASE_INSENSITIVE);
     private static final Set<String> NO_MEASUREMENT =
             Set.of("best", "Best", "BEST", "target", "threshold", "max", "Max", "min", "Min");
+    private static final Set<String> FILLERS =
+            Set.of(("a an the and with of has had have is was at in on to for by got reached finished done"
+                            + " completed after its new now this loss info debug warning")
+                    .split(" ", -1));
     private static final Set<String> QUALIFIERS =
             Set.of(("train training val valid validation test eval evaluation dev total avg"
                             + " avg. average mean running batch epoch learning cross entropy lm ce kl actor critic policy value generator"
                             + " discriminator gradient grad global current set top-1 top-5 best smoothed reconstruction recon box cls"
-                            + " classification regression bbox mask")
+                            + " classification regression bbox mask step iter iteration")
                     .split(" ", -1));
 
     @Override
@@ -256,7 +260,10 @@ final class FreeText implements LogFormat {
             Metric metric = meant(found);
             if (metric == null) {
                 boolean count = found.value() == Math.rint(found.value()) && found.value() >= 0;
-                if (count && found.bracketed() && fraction) {
+                if (count && found.bracketed() && fraction && found.beforeBracket() && counters.epoch == null) {
+                    counters.epoch = found.value();
+                    counters.epochTotal = found.total();
+                } else if (count && found.bracketed() && fraction) {
                     counters.inEpoch = found.value();
                     counters.inEpochTotal = found.total();
                 } else if (count && found.key().isEmpty() && !found.joined() && fraction) {
@@ -354,26 +361,37 @@ final class FreeText implements LogFormat {
                 }
                 boolean qualified = phrase.subList(0, words - 1).stream()
                         .allMatch(word -> QUALIFIERS.contains(word.toLowerCase(Locale.ROOT)));
-                if (qualified) {
-                    Metric metric = names.of(String.join(" ", phrase));
-                    boolean counter = metric.role() == Role.STEP
-                            || metric.role() == Role.GLOBAL_STEP
-                            || metric.role() == Role.EPOCH;
-                    if (counter
-                            && words > 1
-                            && !metric.written().toLowerCase(Locale.ROOT).startsWith("train")
-                            && !metric.written().toLowerCase(Locale.ROOT).startsWith("global")) {
-                        continue;
-                    }
-                    switch (metric.role()) {
-                        case OTHER, NOTHING, MAX_STEPS -> {}
-                        default -> {
-                            return metric;
-                        }
-                    }
+                Metric metric = qualified ? names.of(String.join(" ", phrase)) : null;
+                if (metric != null && isTaken(metric, words)) {
+                    return metric.role() == Role.LOSS && found.joined() ? whichLoss(metric, key, words) : metric;
                 }
             }
             return null;
+        }
+
+        private static boolean isTaken(Metric metric, int words) {
+            String written = metric.written().toLowerCase(Locale.ROOT);
+            return switch (metric.role()) {
+                case OTHER, NOTHING, MAX_STEPS -> false;
+                case STEP, GLOBAL_STEP, EPOCH ->
+                    words == 1 || written.startsWith("train") || written.startsWith("global");
+                default -> true;
+            };
+        }
+
+        /** {@code Surrogate loss:} is a component; {@code finished with loss:} is the loss. */
+        private Metric whichLoss(Metric loss, List<String> key, int words) {
+            int from = key.size() - words;
+            while (from > 0
+                    && WORD.matcher(key.get(from - 1)).matches()
+                    && !FILLERS.contains(key.get(from - 1).toLowerCase(Locale.ROOT))) {
+                from--;
+            }
+            if (from == key.size() - words) {
+                return loss;
+            }
+            Metric component = names.of(String.join(" ", key.subList(from, key.size())));
+            return component.role() == Role.COMPONENT_LOSS ? component : loss;
         }
 
         private void understood(
@@ -437,8 +455,10 @@ final class FreeText implements LogFormat {
                 ignored++;
                 return;
             }
-            boolean again = values.stream()
-                    .anyMatch(value -> pendingNames.contains(value.metric().written()));
+            boolean again = pendingNames.size() >= MetricRow.MAX_NAMES
+                    || values.stream()
+                            .anyMatch(value ->
+                                    pendingNames.contains(value.metric().written()));
             if (again || (split != null && !split.equals(contextSplit))) {
                 flush();
             }

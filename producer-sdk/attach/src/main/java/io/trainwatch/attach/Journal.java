@@ -59,10 +59,16 @@ final class Journal {
         }
         beginAnew(row, given);
         if (!events.started()) {
-            if (row.maxSteps != null && row.maxSteps >= 1 && events.facts().getMaxSteps() == null) {
+            if (row.maxSteps != null
+                    && row.maxSteps >= 1
+                    && row.maxSteps < 0x1p53
+                    && events.facts().getMaxSteps() == null) {
                 events.facts().setMaxSteps(row.maxSteps.longValue());
             }
-            if (row.maxEpochs != null && row.maxEpochs > 0 && events.facts().getMaxEpochs() == null) {
+            if (row.maxEpochs != null
+                    && row.maxEpochs > 0
+                    && row.maxEpochs < 0x1p53
+                    && events.facts().getMaxEpochs() == null) {
                 events.facts().setMaxEpochs(row.maxEpochs);
             }
         }

@@ -225,9 +225,8 @@ final class MetricNames {
     private static final Set<String> SPEED = words("runtime");
 
     /** Words of settings and of what was best or is wanted: no measurement of now. */
-    private static final Set<String> SETTINGS =
-            words("scale scaler weight weights coef coeff coefficient smoothing fn function"
-                    + " type alpha lambda eps reduction window ratio target threshold goal best patience");
+    private static final Set<String> SETTINGS = words("scale scaler weight weights coef coeff coefficient smoothing"
+            + " type alpha lambda eps reduction window ratio target threshold goal best patience");
 
     private static final Pattern SEPARATORS = Pattern.compile("[\\s/._\\-:@|()\\[\\]#%]+");
     private static final Pattern CAMEL = Pattern.compile("(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]+$)");

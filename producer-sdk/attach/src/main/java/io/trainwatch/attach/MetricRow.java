@@ -147,7 +147,7 @@ final class MetricRow {
             }
             case GRAD_NORM_CLIPPED -> training.setGradNormClipped(value < 0 ? null : (Double) value);
             case LEARNING_RATE -> {
-                if (finite) {
+                if (finite && learningRates.size() < MAX_NAMES) {
                     learningRates.put(metric.written(), value);
                 } else {
                     left++;

@@ -158,6 +158,15 @@ class CsvLogTest {
     }
 
     @Test
+    void a_line_over_1_MiB_is_a_problem_and_the_rest_goes_on() throws Exception {
+        assertThat(Reading.shown("csv", "step,loss\n1," + "2".repeat(1 << 20) + "\n2,2.5\n"))
+                .containsExactly(
+                        "!2 the line has more than 1048576 bytes",
+                        "run_started",
+                        "step_completed \"step\":2,\"loss\":2.5");
+    }
+
+    @Test
     void no_more_names_than_an_event_may_carry_are_kept() throws Exception {
         StringBuilder header = new StringBuilder("step,loss");
         StringBuilder row = new StringBuilder("1,2.5");

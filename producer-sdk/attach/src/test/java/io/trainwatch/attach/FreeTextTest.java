@@ -291,6 +291,50 @@ class FreeTextTest {
     }
 
     @Test
+    void the_gan_example_of_pytorch() throws Exception {
+        assertThat(read("""
+                [0/25][50/1583]	Loss_D: 1.5	Loss_G: 25.5	D(x): 0.9774	D(G(z)): 0.7441 / 0.0000
+                [1/25][0/1583]	Loss_D: 0.5	Loss_G: 5.5	D(x): 0.9774	D(G(z)): 0.7441 / 0.0000
+                """))
+                .containsExactly(
+                        "step_completed \"step\":50,\"epoch\":0.0,\"losses\":{\"Loss_D\":1.5,\"Loss_G\":25.5}",
+                        "step_completed \"step\":1583,\"epoch\":1.0,\"losses\":{\"Loss_D\":0.5,\"Loss_G\":5.5}");
+    }
+
+    @Test
+    void legged_robots_whose_losses_have_names_of_words() throws Exception {
+        assertThat(read("""
+                                       Learning iteration 10/1500
+
+                               Value function loss: 0.0125
+                                    Surrogate loss: -0.0050
+                                       Mean reward: 12.50
+                """))
+                .containsExactly(
+                        "step_completed \"step\":10,\"losses\":{\"Value function loss\":0.0125,\"Surrogate loss\":-0.005},"
+                                + "\"metrics\":{\"Mean reward\":12.5}");
+    }
+
+    @Test
+    void estimators_of_tensorflow() throws Exception {
+        assertThat(read("""
+                INFO:tensorflow:loss = 0.5, step = 100 (9.523 sec)
+                INFO:tensorflow:Saving dict for global step 100: accuracy = 0.75, global_step = 100, loss = 0.25
+                """))
+                .containsExactly(
+                        "step_completed \"step\":100,\"loss\":0.5",
+                        "evaluation_completed \"step\":100,\"split\":\"val\",\"metrics\":{\"accuracy\":0.75,\"loss\":0.25}");
+    }
+
+    @Test
+    void a_sentence_before_the_loss_does_not_name_it() throws Exception {
+        assertThat(read("Epoch 3 finished with loss: 0.5\nEpoch 4 has a batch loss: 0.25\n"))
+                .containsExactly(
+                        "step_completed \"step\":3,\"epoch\":3.0,\"loss\":0.5",
+                        "step_completed \"step\":4,\"epoch\":4.0,\"loss\":0.25");
+    }
+
+    @Test
     void warnings_printed_into_a_line_are_no_numbers() throws Exception {
         assertThat(
                         read(
@@ -317,6 +361,12 @@ class FreeTextTest {
                         "step_completed \"step\":2,\"loss\":2.0",
                         "run_started \"run_id\":\"stdin#2\"",
                         "step_completed \"run_id\":\"stdin#2\" \"step\":1,\"loss\":3.0");
+    }
+
+    @Test
+    void a_line_that_is_no_line_is_passed_over() throws Exception {
+        assertThat(read("step 1 loss 2.5\n" + "loss 3 ".repeat(1 << 18) + "\nstep 2 loss 2\n"))
+                .containsExactly("step_completed \"step\":1,\"loss\":2.5", "step_completed \"step\":2,\"loss\":2.0");
     }
 
     @Test

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * over 5 evaluations after a first one, of one dataset:
  *   loss improved = each of them better than that one, the latest by 2 % and by 10 % of |first - best| of the loss
  *   metric worse  = each of the latest 3 worse than that one by 3 standard errors, and by 2 % -&gt; warning
- *   metric as is  = the latest not better than the first of all by 1 standard error, nor at its bound -&gt; info
+ *   metric as is  = the latest not better than the first of all by 1 standard error, and a rate below half -&gt; info
  * </pre>
  *
  * <p>The loss is the evaluation loss, the training loss (its median) where the evaluation has none. The metric is the
@@ -42,7 +42,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
     static final double ERRORS = 3;
     static final double LEAST_OF_PROGRESS = 0.1;
     static final double LEAST_RELATIVE = 0.02;
-    static final double BOUND = 0.01;
+    static final double MUCH_TO_GAIN = 0.5;
 
     /** The pairs, and whether one could be judged. */
     static final class State implements DetectorState {
@@ -208,7 +208,7 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
         pair.add(loss, direction.gain(value), error, event.getStep() == null ? run.lastStep() : event.getStep());
         if (pair.count > EVALUATIONS) {
             state.judged = true;
-            judge(run, pair, scope, direction, atBound(run, dataset, metric, value), verdicts);
+            judge(run, pair, scope, direction, muchToGain(run, dataset, metric, value), verdicts);
         }
     }
 
@@ -231,19 +231,19 @@ public final class MetricMismatch implements Detector<MetricMismatch.State> {
         return first;
     }
 
-    /** Whether there is nothing left to improve. */
-    private static boolean atBound(RunView run, String dataset, String metric, double value) {
+    /** Whether the metric is below half of what it can reach. */
+    private static boolean muchToGain(RunView run, String dataset, String metric, double value) {
         DeclaredMetric declared = run.facts().metric(dataset, metric);
         double bound = declared != null && !Double.isNaN(declared.upperBound())
                 ? declared.upperBound()
                 : MetricDirection.isRate(metric) ? 1 : Double.NaN;
-        return value >= bound - BOUND * Math.abs(bound);
+        return value < MUCH_TO_GAIN * bound;
     }
 
     private static void judge(
-            RunView run, Pair pair, String scope, MetricDirection direction, boolean atBound, Verdicts verdicts) {
+            RunView run, Pair pair, String scope, MetricDirection direction, boolean muchToGain, Verdicts verdicts) {
         boolean worse = pair.metricWorse();
-        if (!pair.lossImproved() || (!worse && (atBound || !pair.metricAsIs()))) {
+        if (!pair.lossImproved() || (!worse && !(muchToGain && pair.metricAsIs()))) {
             verdicts.healthy(scope);
             return;
         }

@@ -153,15 +153,19 @@ class MetricDriftTest implements DetectorContract {
     }
 
     @Test
-    void what_has_learned_nothing_may_wander() {
-        assertThat(Judging.of(run -> {
-                            for (int i = 1; i <= 30; i++) {
-                                double fid = 20 + 2 * Math.sin(i / 3.0) + run.noise(0.5);
-                                run.evaluation(Map.of("fid", fid), body -> {});
-                            }
-                        })
-                        .episodes(METRIC_DRIFT))
-                .isEmpty();
+    void what_has_learned_nothing_may_wander_in_all_but_a_few_runs() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 100; seed++) {
+            LongToDoubleFunction deviates = Noise.AR_09.seeded(seed);
+            alarmed += Judging.of(run -> {
+                        for (int i = 1; i <= 30; i++) {
+                            run.evaluation(Map.of("fid", 20 + deviates.applyAsDouble(i)), body -> {});
+                        }
+                    })
+                    .alarms(METRIC_DRIFT)
+                    .size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(3);
     }
 
     @Test

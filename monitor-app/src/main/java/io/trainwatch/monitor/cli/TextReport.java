@@ -70,6 +70,9 @@ final class TextReport implements Report {
                 since == null ? "" : " since step " + whole(since),
                 alert.getResolvedStep() == null ? "open" : "resolved at step " + whole(alert.getResolvedStep()));
         out.println(INDENT + Printable.of(alert.getMessage()));
+        if (alert.getSuppressedBy() != null) {
+            out.println(INDENT + "held at " + alert.getSeverity() + " by " + Printable.of(alert.getSuppressedBy()));
+        }
         alert.getEvidence().stream().limit(MAX_EVIDENCE).forEach(evidence -> out.println(INDENT + evidence(evidence)));
         alert.getCauses().stream()
                 .limit(MAX_CAUSES)

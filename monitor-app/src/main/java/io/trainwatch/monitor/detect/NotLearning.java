@@ -17,10 +17,14 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * at n1 = max(2 warm-up, min(500, a quarter of max_steps), 50) steps, and at every doubling of n1:
- * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = sd of those
+ * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = robust sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
  * </pre>
+ *
+ * <p>Looked at after 500 steps, or a quarter of the declared ones if that is earlier, and each time the steps have doubled;
+ * at once, from 20 points on, if the gradient norm was exactly 0 all along: then nothing has to be waited for. s = max(1.4826
+ * MAD, IQR / 1.349), because the error of a median is set by the middle of the points and not by their tail.
  *
  * <p>1.2533 s / sqrt(n) is the standard error of a median. Chance is ln C for cross entropy over C classes. Needs 20
  * points; a warning and not critical, because some tasks sit flat for long before they fall.
@@ -37,6 +41,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final int FEWEST_POINTS = 20;
     static final double SIGNIFICANCE = 5;
     static final double LEAST_IMPROVEMENT = 0.02;
+    /** So much better is no flat loss, however noisy it is. */
+    static final double CLEAR_IMPROVEMENT = 0.1;
+
     static final double CHANCE_BAND = 0.02;
 
     /** First and latest points of the loss, and when to look next. */
@@ -116,9 +123,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
         if (state.nextCheck == 0) {
             state.nextCheck = firstCheck(run);
         }
-        if (steps >= state.nextCheck && state.points >= FEWEST_POINTS) {
+        if ((steps >= state.nextCheck || hasNoGradient(run, state)) && state.points >= FEWEST_POINTS) {
             long warmup = run.gates().warmupEnd(run.facts());
-            if (run.gates().learningRateStillRising() || steps < 2 * warmup) {
+            if (!hasNoGradient(run, state) && (run.gates().learningRateStillRising() || steps < 2 * warmup)) {
                 state.nextCheck = Math.max(state.nextCheck + 1, 2 * warmup);
                 return;
             }
@@ -143,6 +150,14 @@ public final class NotLearning implements Detector<NotLearning.State> {
         return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, quarter));
     }
 
+    /** Every gradient norm so far was exactly 0: none is in the window, which holds logarithms. */
+    private static boolean hasNoGradient(RunView run, State state) {
+        return !state.checked
+                && run.gradNorm().points() >= FEWEST_POINTS
+                && run.gradNorm().finitePoints() == 0
+                && run.gradNorm().last() == 0;
+    }
+
     private static void check(State state, RunView run) {
         state.checked = true;
         int a = (int) Math.max(3, Math.min(FIRST_POINTS, state.points / 5));
@@ -152,15 +167,17 @@ public final class NotLearning implements Detector<NotLearning.State> {
             latest[i] = state.latest[(int) ((state.points - 1 - i) % LATEST_POINTS)];
         }
         double was = median(Arrays.copyOf(state.first, a));
-        double sd = standardDeviation(latest);
         double is = median(latest);
+        double sd = robustDeviation(latest, is);
         double error = 1.2533 * sd / Math.sqrt(b);
         double chance = run.facts().chanceLoss();
         state.was = was;
         state.is = is;
         state.score = error == 0 ? (was - is) / 1e-12 : (was - is) / error;
         state.atChance = Math.abs(is - chance) < CHANCE_BAND * chance;
-        state.flat = state.score < SIGNIFICANCE || was - is < LEAST_IMPROVEMENT * Math.abs(was) || state.atChance;
+        state.flat = was - is < LEAST_IMPROVEMENT * Math.abs(was)
+                || (state.score < SIGNIFICANCE && was - is < CLEAR_IMPROVEMENT * Math.abs(was))
+                || state.atChance;
     }
 
     private static Verdicts.Explanation explain(State state, RunView run) {
@@ -182,13 +199,12 @@ public final class NotLearning implements Detector<NotLearning.State> {
         return (values[(values.length - 1) / 2] + values[values.length / 2]) / 2;
     }
 
-    private static double standardDeviation(double[] values) {
-        double mean = Arrays.stream(values).average().orElse(0);
-        double squares = 0;
-        for (double value : values) {
-            squares += (value - mean) * (value - mean);
-        }
-        return Math.sqrt(squares / (values.length - 1));
+    /** Of points that {@link #median} has sorted. */
+    private static double robustDeviation(double[] sorted, double median) {
+        double iqr = sorted[sorted.length - 1 - sorted.length / 4] - sorted[sorted.length / 4];
+        double[] distances =
+                Arrays.stream(sorted).map(x -> Math.abs(x - median)).toArray();
+        return Math.max(1.4826 * median(distances), iqr / 1.349);
     }
 
     @Override

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * UP3: the last three strips each rose over the one before
  * GL  = E / E_best - 1                       generalisation loss of the latest strip
  * GL' = (E - E_best) / |E_first - E_best|    the same for losses of any sign
- * fires if UP3, GL' &gt; 2 %, GL &gt; 5 % (losses above 0), training loss not above what it was at E_best
+ * fires if UP3, GL' &gt; 5 %, GL &gt; 5 % (losses above 0), training loss not above what it was at E_best
  *          -&gt; warning, for as long as GL' and GL stay above
  *          and GL' &gt; 10 % and accuracy (or its like) worse than its best by 2 standard errors -&gt; critical
  * </pre>
@@ -44,7 +44,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
 
     static final int RISES = 3;
     static final double LEAST_GL = 0.05;
-    static final double LEAST_SCALE_FREE_GL = 0.02;
+    static final double LEAST_SCALE_FREE_GL = 0.05;
     static final double CRITICAL_SCALE_FREE_GL = 0.1;
     static final double STANDARD_ERRORS = 2;
 

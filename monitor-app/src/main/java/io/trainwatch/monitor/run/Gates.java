@@ -72,6 +72,12 @@ public final class Gates implements Persistent {
         if (!warmingUp && rate > RESTART_RATIO * lowest && rate <= RESTART_PEAK * peak) {
             riseHeldThrough = points + RESTART_HOLD_POINTS;
         }
+        if (warmingUp) {
+            // What the rate was before its first peak is no level that it could be restarted from.
+            minimumBefore = Double.NaN;
+            minimumNow = Double.NaN;
+            minimumPoints = 0;
+        }
         minimumNow = Double.isNaN(minimumNow) ? rate : Math.min(minimumNow, rate);
         if (++minimumPoints == RESTART_HOLD_POINTS) {
             minimumBefore = minimumNow;

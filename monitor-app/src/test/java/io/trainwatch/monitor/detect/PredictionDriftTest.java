@@ -77,6 +77,20 @@ class PredictionDriftTest implements DetectorContract {
     }
 
     @Test
+    void without_labels_predictions_that_settle_late_take_their_reference_then() {
+        assertThat(Judging.of(run -> {
+                            for (int i = 0; i < 150; i++) {
+                                long many = i < 20 ? 80 : 50;
+                                PredictionStats body = new PredictionStats();
+                                body.setPredictedClassHistogram(Map.of("a", many, "b", 100 - many));
+                                run.steps(1).says(run.step(), body);
+                            }
+                        })
+                        .episodes(PREDICTION_DRIFT))
+                .isEmpty();
+    }
+
+    @Test
     void a_move_towards_the_labels_is_learning() {
         assertThat(Judging.of(run -> {
                             SplittableRandom random = new SplittableRandom(1);

@@ -147,7 +147,8 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         long step = run.lastStep();
         double x = loss.last();
         boolean excess = state.excess.add(loss, step);
-        boolean lone = loss.score() > Math.max(LONE_SCORE, state.largest) && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
+        boolean lone = loss.score() > Math.max(LONE_SCORE, state.largest)
+                && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
         boolean zeroNow = x == 0 && (state.zeros != 0 || zeroIsOutside(loss));
         state.zeros = ((state.zeros << 1) | (zeroNow ? 1 : 0)) & 0b111;
         boolean zero = zeroNow && Integer.bitCount(state.zeros) >= 2;

@@ -250,8 +250,9 @@ interface OtherRule {
             if (event.getRank() != 0 || !(event.getBody() instanceof StepCompleted step)) {
                 return false;
             }
-            boolean holds = outside(losses, step.getLoss() == null ? Double.NaN : step.getLoss());
-            return holds | outside(norms, step.getGradNorm() == null ? Double.NaN : step.getGradNorm());
+            boolean loss = outside(losses, step.getLoss() == null ? Double.NaN : step.getLoss());
+            boolean norm = outside(norms, step.getGradNorm() == null ? Double.NaN : step.getGradNorm());
+            return loss || norm;
         }
 
         private static boolean outside(Deque<Double> window, double value) {

@@ -209,7 +209,7 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
         for (PreflightCheck check : body.getChecks()) {
             if (check.getName().equals(OVERLAP) && check.getValue() != null) {
                 state.judged = true;
-                double count = check.getValue();
+                double count = Boolean.TRUE.equals(check.getPassed()) ? 0 : check.getValue();
                 if (!(count > 0)) {
                     verdicts.healthy(Verdicts.RUN);
                     return;

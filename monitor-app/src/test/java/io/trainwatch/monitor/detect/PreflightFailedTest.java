@@ -92,7 +92,7 @@ class PreflightFailedTest implements DetectorContract {
             String name, Double value, Double threshold, Severity severity) {
         Judging judging = Judging.of(run -> run.says(0L, checks(check(name, null, value, threshold))));
         if (severity == null) {
-            assertThat(judging.episodes()).isEmpty();
+            assertThat(judging.episodes(PREFLIGHT_FAILED)).isEmpty();
         } else {
             assertThat(judging.only(PREFLIGHT_FAILED).highest()).isEqualTo(severity);
         }
@@ -101,7 +101,7 @@ class PreflightFailedTest implements DetectorContract {
     @Test
     void what_the_trainer_says_outweighs_the_numbers() {
         assertThat(Judging.of(run -> run.says(0L, checks(check("train_eval_overlap_count", true, 12.0, null))))
-                        .episodes())
+                        .episodes(PREFLIGHT_FAILED))
                 .isEmpty();
     }
 

@@ -148,12 +148,11 @@ final class LabelledCorpusTest {
     }
 
     private void log(String name, Scenario scenario) throws IOException {
-        EventJson json = new EventJson();
         Files.writeString(
                 dir.resolve(name),
                 Judging.moments(name, scenario).stream()
                         .filter(moment -> moment.event() != null)
-                        .map(moment -> json.write(moment.event()))
+                        .map(moment -> EventJson.write(moment.event()))
                         .collect(Collectors.joining("\n", "", "\n")));
     }
 

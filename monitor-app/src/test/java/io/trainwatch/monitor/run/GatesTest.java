@@ -68,6 +68,12 @@ final class GatesTest {
 
         step = 100;
         rate(0.05);
+        assertThat(gates.upwardMove())
+                .as("what came before the peak is no level to restart from")
+                .isNull();
+
+        rate(0.01);
+        rate(0.05);
         assertThat(gates.upwardMove()).isEqualTo(Gates.LEARNING_RATE_RISE);
     }
 

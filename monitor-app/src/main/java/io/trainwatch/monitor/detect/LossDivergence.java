@@ -17,21 +17,26 @@ import org.jspecify.annotations.Nullable;
  * Finds a loss that rises and does not come back (D03), slowly or past the level where it began.
  *
  * <pre>
- * B = median of each block of 32 points ; d = last 32 differences of B
+ * B = median of each block of 32 points ; d = last 32 differences of B ; r = last 32 of B - ema before it, detrended
  * ema += (B - ema) / 8 ; ref = min(ref, ema) from block 8 on ; A = mean over some 64 blocks of how far B was above ema
- * sigma = max(1.4826 MAD(d) / sqrt 2, 2 A, 0.001 |first - ref|)
- * S = max(0, S + min((B - ref) / sigma, 8) - 2)
- * fires if more than 12 blocks, S &gt; 12, ema - ref &gt; 0.02 |first - ref|            -&gt; warning
+ * sigma = max(1.4826 MAD(d) / sqrt 2, 1.4826 MAD(r), 2 A, 1.2533 scale / sqrt 32, 0.001 |first - ref|)
+ * E = sd of ema by the scatter and the lag-1 correlation of r, x sqrt(2 ln(blocks / 16))
+ * S = max(0, S + min((B - ref - E) / sigma, 8) - 2)
+ * fires if more than 12 blocks, S &gt; 12, ema - ref - E &gt; 0.02 |first - ref|        -&gt; warning
  *       and ema - ref &gt; 0.2 |first - ref|                                          -&gt; critical
  * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points,
  *       or twice the median of the first 3 points, by 4 present scales
  *                                                                                  -&gt; critical
  * </pre>
  *
- * <p>Measured: no alarm on 75 GPT trainings; ramps of 2, 5, 20 and 100 % of the progress per 1,000 steps all found, after
- * a median of 736, 397, 198 and 110 steps. A is
- * what keeps a loss that swings with its epochs from alarming at every upswing. Known weakness: noise with a memory of
- * hundreds of steps (AR(0.99) at 8 % of the progress: 9 alarms in 100,000). A learning-rate rise or a declared phase re-anchors the reference; steps that are redone are not counted.
+ * <p>A is what keeps a loss that swings with its epochs from alarming at every upswing; r, as it was before S rose, sees
+ * noise with a memory of many steps, which differences of neighbours do not; E is how far below its usual level the lowest
+ * of so many means lies by chance, which is no level to return to; the error of a median keeps a log of few digits from
+ * having none. A learning-rate rise or a declared phase re-anchors the reference; steps that are redone are not counted.
+ *
+ * <p>Ramps of 2, 5, 20 and 100 % of the progress per 1,000 steps are found within 1,400, 800, 320 and 160 steps
+ * (LossDivergenceTest). Known weakness: noise with a memory of hundreds of steps (AR(0.99) at 8 % of the progress: 7 alarms
+ * in 100,000, LossNoiseTest).
  * Siblings: {@link LossSpike}, {@link ExplodingGradient}. Source: CUSUM on standardised block medians; DETECTION.md D03.
  */
 public final class LossDivergence implements Detector<PerScope<LossDivergence.State>> {
@@ -55,12 +60,15 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         final double[] block = new double[BLOCK];
         int inBlock;
         final double[] differences = new double[DIFFERENCES];
+        final double[] residuals = new double[DIFFERENCES];
         long blocks;
         double previous = Double.NaN;
         double first = Double.NaN;
         double ema = Double.NaN;
         double reference = Double.NaN;
         double swing;
+        double scatter;
+        double extreme;
         double sum;
         boolean anchor;
         long phase;
@@ -78,11 +86,14 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             out.writeDoubles(block, inBlock);
             out.writeLong(blocks);
             out.writeDoubles(differences, (int) Math.min(DIFFERENCES, Math.max(0, blocks - 1)));
+            out.writeDoubles(residuals, (int) Math.min(DIFFERENCES, Math.max(0, blocks - 1)));
             out.writeDouble(previous);
             out.writeDouble(first);
             out.writeDouble(ema);
             out.writeDouble(reference);
             out.writeDouble(swing);
+            out.writeDouble(scatter);
+            out.writeDouble(extreme);
             out.writeDouble(sum);
             out.writeBoolean(anchor);
             out.writeLong(phase);
@@ -101,11 +112,14 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             in.readDoubles(block, inBlock);
             blocks = in.readLong();
             in.readDoubles(differences, (int) Math.min(DIFFERENCES, Math.max(0, blocks - 1)));
+            in.readDoubles(residuals, (int) Math.min(DIFFERENCES, Math.max(0, blocks - 1)));
             previous = in.readDouble();
             first = in.readDouble();
             ema = in.readDouble();
             reference = in.readDouble();
             swing = in.readDouble();
+            scatter = in.readDouble();
+            extreme = in.readDouble();
             sum = in.readDouble();
             anchor = in.readBoolean();
             phase = in.readLong();
@@ -165,7 +179,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         state.block[state.inBlock++] = loss.last();
         if (state.inBlock == BLOCK) {
             state.inBlock = 0;
-            closeBlock(state, run);
+            closeBlock(state, run, loss);
         }
         boolean aboveStart = aboveStart(state, run, loss);
         if (!state.diverging && !aboveStart) {
@@ -199,14 +213,16 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                 message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
     }
 
-    private static void closeBlock(State state, RunView run) {
+    private static void closeBlock(State state, RunView run, Series loss) {
         double median = medianOf(state.block, BLOCK);
         double emaBefore = state.ema;
         if (state.blocks == 0) {
             state.first = median;
             state.ema = median;
         } else {
-            state.differences[(int) ((state.blocks - 1) % DIFFERENCES)] = median - state.previous;
+            int next = (int) ((state.blocks - 1) % DIFFERENCES);
+            state.differences[next] = median - state.previous;
+            state.residuals[next] = median - state.ema;
             state.ema += (median - state.ema) / 8;
         }
         state.previous = median;
@@ -220,11 +236,21 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         if (state.blocks >= REFERENCE_BLOCKS) {
             state.reference = Double.isNaN(state.reference) ? state.ema : Math.min(state.reference, state.ema);
-            double noise = 1.4826 * medianAbsoluteDeviation(state) / Math.sqrt(2);
-            double sigma = Math.max(Math.max(noise, 2 * state.swing), 1e-3 * Math.abs(state.first - state.reference));
+            int known = (int) Math.min(DIFFERENCES, state.blocks - 1);
+            if (state.sum == 0) {
+                // What may be a rise is measured against what was before it.
+                double[] residuals = detrended(state, known);
+                state.scatter = 1.4826 * medianAbsoluteDeviation(residuals, known);
+                state.extreme = extreme(state, residuals);
+            }
+            double noise =
+                    Math.max(1.4826 * medianAbsoluteDeviation(state.differences, known) / Math.sqrt(2), state.scatter);
+            double error = 1.2533 * loss.scale() / Math.sqrt((double) BLOCK);
+            double floor = Math.max(error, 1e-3 * Math.abs(state.first - state.reference));
+            double sigma = Math.max(Math.max(noise, 2 * state.swing), floor);
             double above = Math.max(0, Math.min(median - emaBefore, WINSOR * sigma));
-            state.swing += (above - state.swing) / SWING_BLOCKS;
-            double score = (median - state.reference) / Math.max(sigma, 1e-12);
+            state.swing += (above - state.swing) / Math.min(SWING_BLOCKS, state.blocks - REFERENCE_BLOCKS + 1.0);
+            double score = (median - state.reference - state.extreme) / Math.max(sigma, 1e-12);
             double before = state.sum;
             state.sum = Math.max(0, state.sum + Math.min(score, WINSOR) - SLACK);
             if (state.sum == 0) {
@@ -235,7 +261,45 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         state.diverging = state.blocks > ARMED_BLOCKS
                 && state.sum > LIMIT
-                && state.ema - state.reference > TOLERANCE * Math.abs(state.first - state.reference);
+                && state.ema - state.reference - state.extreme > TOLERANCE * Math.abs(state.first - state.reference);
+    }
+
+    /**
+     * How far below its level the lowest of all values of {@code ema} so far lies by chance, if the blocks are an
+     * autoregressive noise of first order: sd(ema)^2 = sigma^2 a / (2 - a) (1 + (1 - a) rho) / (1 - (1 - a) rho), a = 1/8.
+     */
+    private static double extreme(State state, double[] residuals) {
+        double squares = 0;
+        double products = 0;
+        for (int i = 0; i < residuals.length; i++) {
+            squares += residuals[i] * residuals[i];
+            products += i > 0 ? residuals[i] * residuals[i - 1] : 0;
+        }
+        double estimate = squares == 0 ? 0 : products / squares;
+        // So few points underestimate it (Marriott and Pope 1954).
+        double rho = Math.max(0, Math.min(1, estimate + (1 + 4 * estimate) / residuals.length));
+        double sd = state.scatter * Math.sqrt((1 + 7 * rho / 8) / (1 - 7 * rho / 8) / 15);
+        return sd * Math.sqrt(2 * Math.log(Math.max(1, state.blocks / 16.0)));
+    }
+
+    /** The latest residuals, oldest first, without their line: ema lags behind a loss that still falls, ever less so. */
+    private static double[] detrended(State state, int known) {
+        double[] residuals = new double[known];
+        int oldest = known < DIFFERENCES ? 0 : (int) ((state.blocks - 1) % DIFFERENCES);
+        double middle = (known - 1) / 2.0;
+        double mean = 0;
+        double xy = 0;
+        double xx = 0;
+        for (int i = 0; i < known; i++) {
+            residuals[i] = state.residuals[(oldest + i) % DIFFERENCES];
+            mean += residuals[i] / known;
+            xy += (i - middle) * residuals[i];
+            xx += (i - middle) * (i - middle);
+        }
+        for (int i = 0; i < known; i++) {
+            residuals[i] -= mean + xy / xx * (i - middle);
+        }
+        return residuals;
     }
 
     private static boolean aboveStart(State state, RunView run, Series loss) {
@@ -278,12 +342,11 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
     }
 
-    private static double medianAbsoluteDeviation(State state) {
-        int count = (int) Math.min(DIFFERENCES, state.blocks - 1);
-        double median = medianOf(state.differences, count);
+    private static double medianAbsoluteDeviation(double[] values, int count) {
+        double median = medianOf(values, count);
         double[] deviations = new double[count];
         for (int i = 0; i < count; i++) {
-            deviations[i] = Math.abs(state.differences[i] - median);
+            deviations[i] = Math.abs(values[i] - median);
         }
         return medianOf(deviations, count);
     }

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * whenever a log bucket closes, after 1,000 steps, with at least 12 buckets of at least 2 points:
  * m1, m2 = means of the two halves (two buckets each) of the last doubling
- * D = |initial - best half so far| ; I = 2 (m1 - m2) / D ; se likewise from the variance within
+ * D = |initial - best half so far| ; I = 2 (m1 - m2) / D ; se likewise, from the variance within or from the
+ * scatter of the means of 16 stretches of each half, whichever is larger
  * fires if I + 2.33 se &lt; 1 %    (less than 1 % of all progress per doubling, one-sided 99 %),
  *       unless ln loss improves by 1 % of its progress and by 2.33 se (losses above 0)
  * or if the learning rate has been nothing (below 0.01 % of its peak) for a quarter of the run, at least 100 steps
@@ -151,7 +152,7 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
             }
         }
         double progress = Math.abs(loss.initial() - best);
-        double meanError = Math.sqrt(early.meanVariance + late.meanVariance);
+        double meanError = Math.hypot(error(early, buckets.errorOfHalf(false)), error(late, buckets.errorOfHalf(true)));
         if (progress < PROGRESS_ERRORS * meanError) {
             return;
         }
@@ -164,6 +165,12 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
             state.since = loss.firstStep() + (run.lastStep() - loss.firstStep()) / 2;
         }
         state.flat = flat || run.gates().learningRateGone(run);
+    }
+
+    /** The larger of what independent points would have and what the scatter of shorter means shows. */
+    private static double error(Half half, double byScatter) {
+        double independent = Math.sqrt(half.meanVariance);
+        return Double.isNaN(byScatter) ? independent : Math.max(independent, byScatter);
     }
 
     private static boolean improvesInOrders(double initial, double best, Half early, Half late) {

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * z = (x - median) / scale over the last 128 points, from 64 on
  * fires if z &gt; t5 now, and 3 of the last 5 are &gt; t5, or 2 of the last 3 are &gt; t8,
- *       or z &gt; 40, above every z of some 2,048 points before, and the jump is more than a quarter of the median;
+ *       or z &gt; 40 and twice every z of some 32,768 points before, and the jump is more than a quarter of the median;
  *       or if 2 of the last 3 losses are exactly 0, which none of the 128 points before came near
  * recovered when the median of 8 points is below the median before + 2 scales; after 500 points it is no spike any more
  * </pre>
@@ -39,7 +39,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     static final double LONE_SCORE = 40;
-    static final double REMEMBERED_POINTS = 2048;
+    static final double RECORD = 2;
+    static final double REMEMBERED_POINTS = 32_768;
 
     static final double LONE_JUMP = 0.25;
     static final int RECOVERY_POINTS = 8;
@@ -147,7 +148,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         long step = run.lastStep();
         double x = loss.last();
         boolean excess = state.excess.add(loss, step);
-        boolean lone = loss.score() > Math.max(LONE_SCORE, state.largest)
+        boolean lone = loss.score() > Math.max(LONE_SCORE, RECORD * state.largest)
                 && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
         boolean zeroNow = x == 0 && (state.zeros != 0 || zeroIsOutside(loss));
         state.zeros = ((state.zeros << 1) | (zeroNow ? 1 : 0)) & 0b111;

@@ -3,12 +3,16 @@ package io.trainwatch.monitor.detect;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
+import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +24,15 @@ import org.jspecify.annotations.Nullable;
  * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = robust sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
+ * </pre>
+ *
+ * <p>A run without a loss is judged by its return (a reward of {@code step_completed.metrics}), from 2,048 episodes on and
+ * whenever they have doubled, over the 192 stretches of its curve:
+ *
+ * <pre>
+ * E = mean of the second eighth of the episodes, L = mean of their second half
+ * fires if L - E &lt; 2 standard errors and &lt; 5 % of the range of the curve,
+ *       unless a tenth of the late stretches reach the best value ever seen: a return at its ceiling
  * </pre>
  *
  * <p>Looked at after 500 steps, or a quarter of the declared ones if that is earlier, and each time the steps have doubled;
@@ -45,6 +58,10 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final double CLEAR_IMPROVEMENT = 0.1;
 
     static final double CHANCE_BAND = 0.02;
+    static final int FEWEST_EPISODES = 2048;
+    static final double RETURN_ERRORS = 2;
+    static final double LEAST_RETURN = 0.05;
+    static final double CEILING = 0.1;
 
     /** First and latest points of the loss, and when to look next. */
     static final class State implements DetectorState {
@@ -58,6 +75,8 @@ public final class NotLearning implements Detector<NotLearning.State> {
         double is;
         double score;
         boolean atChance;
+        long nextReturnCheck = FEWEST_EPISODES;
+        long flatSince;
 
         @Override
         public int version() {
@@ -76,6 +95,8 @@ public final class NotLearning implements Detector<NotLearning.State> {
             out.writeDouble(is);
             out.writeDouble(score);
             out.writeBoolean(atChance);
+            out.writeLong(nextReturnCheck);
+            out.writeLong(flatSince);
         }
 
         @Override
@@ -90,6 +111,8 @@ public final class NotLearning implements Detector<NotLearning.State> {
             is = in.readDouble();
             score = in.readDouble();
             atChance = in.readBoolean();
+            nextReturnCheck = in.readLong();
+            flatSince = in.readLong();
         }
     }
 
@@ -111,6 +134,10 @@ public final class NotLearning implements Detector<NotLearning.State> {
     @Override
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         Series loss = run.loss();
+        if (loss.points() == 0 && event.getBody() instanceof StepCompleted step && step.getMetrics() != null) {
+            returns(state, run, step.getMetrics(), verdicts);
+            return;
+        }
         if (!loss.isFresh(run) || !Double.isFinite(loss.last()) || run.redoing()) {
             return;
         }
@@ -141,6 +168,68 @@ public final class NotLearning implements Detector<NotLearning.State> {
         }
         verdicts.unhealthy(
                 Verdicts.RUN, Severity.warning, run.firstStep(), LossGates.profile(run), () -> explain(state, run));
+    }
+
+    private static void returns(State state, RunView run, Map<String, Double> metrics, Verdicts verdicts) {
+        for (String name : metrics.keySet()) {
+            Series series = MetricDirection.isReturn(name) ? run.series("metrics/" + name) : null;
+            if (series == null || !series.isFresh(run)) {
+                continue;
+            }
+            if (series.points() >= state.nextReturnCheck) {
+                state.nextReturnCheck = 2 * series.points();
+                check(state, series.snapshot().buckets());
+            }
+            if (!state.checked) {
+                return;
+            }
+            if (!state.flat) {
+                verdicts.healthy(series.name());
+                return;
+            }
+            verdicts.unhealthy(
+                    series.name(), Severity.warning, state.flatSince, null, () -> explain(state, run, series));
+            return;
+        }
+    }
+
+    private static void check(State state, List<Bucket> buckets) {
+        List<Bucket> early = buckets.subList(buckets.size() / 8, buckets.size() / 4);
+        List<Bucket> late = buckets.subList(buckets.size() / 2, buckets.size());
+        Moments before = moments(early);
+        Moments now = moments(late);
+        Moments all = moments(buckets);
+        double best = buckets.stream().mapToDouble(Bucket::max).max().orElse(Double.NaN);
+        long atBest = late.stream().filter(bucket -> bucket.max() >= best).count();
+        double range = buckets.stream().mapToDouble(Bucket::mean).max().orElse(0)
+                - buckets.stream().mapToDouble(Bucket::mean).min().orElse(0);
+        double error = Math.hypot(before.std() / Math.sqrt(before.count()), now.std() / Math.sqrt(now.count()));
+        double gained = now.mean() - before.mean();
+        state.checked = all.count() > 0;
+        state.was = before.mean();
+        state.is = now.mean();
+        state.score = gained / Math.max(error, Double.MIN_NORMAL);
+        state.flat = gained < RETURN_ERRORS * error && gained < LEAST_RETURN * range && atBest < CEILING * late.size();
+        state.flatSince = early.get(early.size() - 1).lastStep();
+    }
+
+    private static Moments moments(List<Bucket> buckets) {
+        Moments moments = new Moments();
+        for (Bucket bucket : buckets) {
+            if (Double.isFinite(bucket.mean())) {
+                moments.add(bucket.mean());
+            }
+        }
+        return moments;
+    }
+
+    private static Verdicts.Explanation explain(State state, RunView run, Series series) {
+        return new Verdicts.Explanation(
+                series.name() + " no longer improves after " + series.points() + " episodes: "
+                        + Figures.text(state.was) + " in the second eighth of them, " + Figures.text(state.is)
+                        + " in the second half",
+                List.of(Figures.evidence(
+                        series.name(), state.flatSince, run.lastStep(), state.is, state.was, state.score, null)));
     }
 
     /** Steps after which something should have been learned. */
@@ -213,7 +302,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
             return null;
         }
         return run.loss().points() == 0
-                ? "step_completed.loss"
+                ? "step_completed.loss, or " + FEWEST_EPISODES + " episodes of a return"
                 : firstCheck(run) + " steps and " + FEWEST_POINTS + " points of loss, " + (run.stepsSeen() + 1)
                         + " and " + state.points + " came";
     }

@@ -39,7 +39,7 @@ class LossDivergenceTest implements DetectorContract {
     }
 
     @ParameterizedTest
-    @CsvSource({"0.02, 1100", "0.05, 700", "0.2, 320", "1.0, 160"})
+    @CsvSource({"0.02, 1400", "0.05, 800", "0.2, 320", "1.0, 160"})
     void a_ramp_is_found_the_sooner_the_steeper_it_is(double shareOfProgress, long within) {
         Judging.Episode divergence = Judging.of(ramp(shareOfProgress)).only(LOSS_DIVERGENCE);
         assertThat(divergence.openedStep()).isBetween(2001L, 2000 + within);

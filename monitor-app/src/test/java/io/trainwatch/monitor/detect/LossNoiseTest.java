@@ -13,21 +13,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * False alarms of the loss detectors in 100,000 healthy points: a power law from 3.3 down to 2 under noise of scale 0.1.
- * DETECTION.md D02 measured 2 spikes for t3, 10 for log-normal and 0 for the others. The tests of divergence and plateau
- * take points for independent: noise with a memory of hundreds of steps moves their means further than they expect.
+ * What is left is noise with a memory of hundreds of steps, whose level really moves for thousands of them, and tails that
+ * are heavier than those of any loss in DETECTION.md 1.
  */
 class LossNoiseTest {
 
     @ParameterizedTest
     @CsvSource({
-        "GAUSSIAN,        0,  0, 0",
-        "AR_09,           0,  0, 1",
-        "AR_099,          0,  9, 5",
-        "STUDENT_T3,      2,  0, 0",
-        "LOG_NORMAL,      11, 0, 0",
-        "SINE,            0,  0, 1",
-        "QUANTISED,       0,  1, 0",
-        "EPOCH_SAW_TOOTH, 0,  1, 1",
+        "GAUSSIAN,        0, 0, 0",
+        "AR_09,           0, 0, 0",
+        "AR_099,          0, 7, 0",
+        "STUDENT_T3,      2, 0, 0",
+        "LOG_NORMAL,      2, 0, 0",
+        "SINE,            0, 0, 0",
+        "QUANTISED,       0, 0, 0",
+        "EPOCH_SAW_TOOTH, 0, 0, 1",
     })
     void healthy_noise_stays_within_the_measured_budget(Noise noise, long spikes, long divergences, long plateaus) {
         var shape = noise.seeded(11);

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
+import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.RunStream.Scenario;
+import java.util.Map;
+import java.util.function.LongToDoubleFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class NotLearningTest implements DetectorContract {
@@ -136,6 +140,48 @@ class NotLearningTest implements DetectorContract {
         assertThat(Judging.of(run -> run.loggedEvery(100).steps(7)).notChecked(NOT_LEARNING))
                 .isEqualTo("500 steps and 20 points of loss, 601 and 7 came");
         assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(NOT_LEARNING))
-                .isEqualTo("step_completed.loss");
+                .isEqualTo("step_completed.loss, or 2048 episodes of a return");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "still improving,             1",
+        "at its ceiling,              2",
+    })
+    void a_return_that_improves_or_is_at_its_ceiling_is_quiet(String what, int kind) {
+        Judging judging = Judging.of(run -> episodes(
+                run,
+                10_000,
+                n -> kind == 1
+                        ? 100 * Math.log(n + 1.0) + 30 * run.noise(1)
+                        : Math.min(21, n / 50.0 - 21 + 3 * run.noise(1))));
+
+        assertThat(judging.alarms(NOT_LEARNING)).as(what).isEmpty();
+        assertThat(judging.notChecked(NOT_LEARNING)).isEmpty();
+    }
+
+    @Test
+    void a_return_that_has_not_improved_since_an_eighth_of_the_episodes_is_told_when_they_have_doubled() {
+        Judging judging = Judging.of(run ->
+                episodes(run, 10_000, n -> 80 + 270 * (1 - Math.exp(-n / 100.0)) + 50 * run.noise(1)));
+
+        Judging.Episode flat = judging.only(NOT_LEARNING);
+        assertThat(flat.scope()).isEqualTo("metrics/episode_return");
+        assertThat(flat.highest()).isEqualTo(Severity.warning);
+        assertThat(flat.openedStep()).isEqualTo(2048);
+    }
+
+    @Test
+    void fewer_than_2048_episodes_say_nothing() {
+        assertThat(Judging.of(run -> episodes(run, 2047, n -> run.noise(1))).episodes(NOT_LEARNING))
+                .isEmpty();
+    }
+
+    private static void episodes(RunStream run, int count, LongToDoubleFunction returns) {
+        run.steps(count, (body, step) -> {
+            body.setLoss(null);
+            body.setGradNorm(null);
+            body.setMetrics(Map.of("episode_return", returns.applyAsDouble(step)));
+        });
     }
 }

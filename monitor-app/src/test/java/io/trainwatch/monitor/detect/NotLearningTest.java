@@ -168,7 +168,7 @@ class NotLearningTest implements DetectorContract {
         Judging.Episode flat = judging.only(NOT_LEARNING);
         assertThat(flat.scope()).isEqualTo("metrics/episode_return");
         assertThat(flat.highest()).isEqualTo(Severity.warning);
-        assertThat(flat.openedStep()).isEqualTo(2048);
+        assertThat(flat.openedStep()).isEqualTo(4096);
     }
 
     @Test

@@ -35,6 +35,15 @@ import org.jspecify.annotations.Nullable;
  * Siblings: {@link LossSpike}, {@link ExplodingGradient}. Source: CUSUM on standardised block medians; DETECTION.md D03.
  */
 public final class LossDivergence implements Detector<PerScope<LossDivergence.State>> {
+    static final Setting<Double> LEAST_RISE = Setting.number(
+            "least_rise",
+            0.02,
+            0.001,
+            10,
+            "share of the progress made",
+            "How much of its progress a loss has to lose before its rise counts. 2 % is what a healthy "
+                    + "loss gives back at times.");
+
     static final int BLOCK = 32;
     static final int DIFFERENCES = 32;
     static final int REFERENCE_BLOCKS = 8;
@@ -42,13 +51,18 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double SLACK = 2;
     static final double LIMIT = 12;
     static final double WINSOR = 8;
-    static final double TOLERANCE = 0.02;
     static final double CRITICAL_SHARE = 0.2;
     static final double SWING_BLOCKS = 64;
     static final int LEVEL_POINTS = 8;
     static final int FIRST_POINTS = 3;
     static final double LEVEL_SHARE = 0.5;
     static final double LEVEL_SCALES = 4;
+
+    private final double leastRise;
+
+    LossDivergence(DetectorSettings settings) {
+        leastRise = settings.get(LEAST_RISE);
+    }
 
     /** The block medians of one loss and where it began. */
     static final class State implements Persistent {
@@ -125,6 +139,11 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_RISE);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -152,7 +171,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
     }
 
-    private static void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
+    private void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
         if (state.points < FIRST_POINTS) {
             state.first3[(int) state.points] = loss.last();
         }
@@ -199,7 +218,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                 message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
     }
 
-    private static void closeBlock(State state, RunView run) {
+    private void closeBlock(State state, RunView run) {
         double median = medianOf(state.block, BLOCK);
         double emaBefore = state.ema;
         if (state.blocks == 0) {
@@ -235,7 +254,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         state.diverging = state.blocks > ARMED_BLOCKS
                 && state.sum > LIMIT
-                && state.ema - state.reference > TOLERANCE * Math.abs(state.first - state.reference);
+                && state.ema - state.reference > leastRise * Math.abs(state.first - state.reference);
     }
 
     private static boolean aboveStart(State state, RunView run, Series loss) {

@@ -147,17 +147,13 @@ final class TextReport implements Report {
     private void notChecked(List<NotChecked> all) {
         Map<String, List<String>> byMissing = new TreeMap<>();
         for (NotChecked one : all) {
+            String needs = RunJudge.isMissing(one) ? " needs " : ": ";
             byMissing
-                    .computeIfAbsent(Printable.of(one.getMissing()), missing -> new ArrayList<>())
+                    .computeIfAbsent(needs + Printable.of(one.getMissing()), missing -> new ArrayList<>())
                     .add(Printable.of(one.getDetector()));
         }
-        byMissing.forEach((missing, detectors) ->
-                out.println("  not checked: " + String.join(", ", detectors) + verb(missing, detectors) + missing));
-    }
-
-    private static String verb(String missing, List<String> detectors) {
-        boolean isWish = missing.equals(RunJudge.SWITCHED_OFF) || detectors.contains(RunJudge.RUN_SETTINGS);
-        return isWish ? ": " : detectors.size() == 1 ? " needs " : " need ";
+        byMissing.forEach((missing, detectors) -> out.println("  not checked: " + String.join(", ", detectors)
+                + (detectors.size() == 1 ? missing : missing.replaceFirst("^ needs ", " need "))));
     }
 
     private String severity(Severity severity) {

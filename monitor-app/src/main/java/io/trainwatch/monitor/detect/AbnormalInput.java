@@ -45,7 +45,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             0.01,
             1,
             "share of the tokens",
-            "More padding is told, as info: most of the work is then for nothing.");
+            "More padding is told, as info: the work on it is for nothing. Source: NLPSequenceRatio of "
+                    + "Amazon SageMaker Debugger.");
 
     static final Setting<Double> DUPLICATES = Setting.number(
             "duplicates",
@@ -53,8 +54,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             0.01,
             1,
             "share of the samples",
-            "More samples of a window that were seen before in the same epoch are told, where hardly any "
-                    + "were in the beginning.");
+            "More samples that were seen before in the same epoch are told, where there were few in the "
+                    + "beginning. Sampling with replacement repeats up to 63 %.");
 
     static final int MAX_FEATURES = 256;
     static final double FIRST_SAMPLES = 1000;

@@ -50,8 +50,8 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             1.5,
             1e6,
             "times the labels of the rarest class",
-            "How many times as often the most frequent class has to come. The source of 10 is Amazon "
-                    + "SageMaker Debugger's ClassImbalance.");
+            "How many times as often the most frequent class has to come. Source: ClassImbalance of "
+                    + "Amazon SageMaker Debugger.");
 
     static final int FEWEST_LABELS = 500;
     static final int PER_CLASS = 20;

@@ -44,8 +44,8 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
             0.01,
             1,
             "share of the step",
-            "A rank that waits longer for its data in most of 100 steps is told. Below 0.3 the wait is "
-                    + "mostly hidden behind the device; profilers warn from there on.");
+            "A rank that waits longer for its data in more than half of 100 steps is told. 0.3 is the "
+                    + "usual limit of debugging guides.");
 
     static final String GPU_UTILIZATION = "gpu_utilization";
     static final double INFO_SHARE = 0.1;

@@ -50,8 +50,8 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
             1e-4,
             100,
             "update by weight, per step",
-            "Updates above it are one of the facts of which three make an alert. Karpathy's rule of "
-                    + "thumb: about 1e-3 is right.");
+            "Larger updates are one of the facts of which three make an alert. Healthy ones measured "
+                    + "4e-4 to 6e-3 of the weights.");
 
     static final int FACTS = 3;
     static final long HORIZON = 1000;

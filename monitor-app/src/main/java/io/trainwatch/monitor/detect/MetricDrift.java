@@ -56,8 +56,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             0.0001,
             1,
             "share of its best",
-            "How far a metric has to fall behind its best, beside its noise and a tenth of its progress. "
-                    + "2 % of an accuracy is what people begin to ask about.");
+            "How far a metric has to fall behind its best, beside three standard errors and a tenth of "
+                    + "its progress. A choice: less is seldom worth a look.");
 
     static final int MAX_CURVES = 64;
     static final int HISTORY = 32;

@@ -36,8 +36,8 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
             2,
             10_000,
             "steps",
-            "More skipped optimizer steps in a row are told. A loss scale of 2^16 that begins far too "
-                    + "high comes down to 1 in 16.");
+            "More skipped optimizer steps in a row are told. A loss scale that began at 2^16 and far "
+                    + "too high is down at 1 after 16 halvings.");
 
     static final double SKIP_RATE = 0.05;
     static final int SKIP_HORIZON = 500;

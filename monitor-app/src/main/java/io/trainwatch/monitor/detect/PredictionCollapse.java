@@ -57,8 +57,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
             0.5,
             1,
             "share of the predictions",
-            "Predictions are collapsed where more of them are one class and the labels are not. Less is "
-                    + "what a model does that begins to learn a rare class.");
+            "Predictions are collapsed where more of them are one class, and less than 80 % of the " + "labels are.");
 
     static final long FIRST_STEPS = 100;
     static final int PER_CLASS = 20;

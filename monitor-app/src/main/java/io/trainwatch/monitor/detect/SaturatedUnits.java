@@ -36,8 +36,8 @@ public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
             0.01,
             1,
             "share of the activations of a layer",
-            "A layer with more saturated activations, in three reports in a row, is told. Gates of "
-                    + "recurrent networks may be saturated by half.");
+            "A layer with more saturated activations, in three reports in a row, is told. Healthy first "
+                    + "layers of tanh reach 0.35, of sigmoid 0.5, faulty ones 0.91 and more.");
 
     static final String MAY_BE_OUTPUT = "may_be_output";
 

@@ -52,14 +52,15 @@ public final class StalledRun implements Detector<StalledRun.State> {
             Duration.ofSeconds(1),
             Duration.ofDays(7),
             "A run is said to be silent after this at the latest; between the two it is five times its "
-                    + "longest gap so far. Amazon SageMaker Debugger waits 30 minutes.");
+                    + "longest gap so far.");
 
     static final Setting<Duration> START_UP = Setting.duration(
             "start_up",
             Duration.ofMinutes(20),
             Duration.ofSeconds(1),
             Duration.ofDays(7),
-            "How long a run may take for its first step: loading data and compiling take many minutes.");
+            "How long a run may take for its first step, with loading data and compiling. Source: "
+                    + "MaxInitializationTime of Amazon SageMaker Debugger.");
 
     static final double SAFETY_FACTOR = 5;
     static final double FORGETTING = 0.998;

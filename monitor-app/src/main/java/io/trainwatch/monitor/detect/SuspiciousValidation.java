@@ -47,8 +47,8 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
             0.01,
             100,
             "share of the training loss",
-            "A validation loss that is better by more, measured in the same mode and five times in a row, "
-                    + "is suspicious. Batches of harder samples explain less.");
+            "A validation loss that is better by more, in the same mode and five times in a row, is "
+                    + "suspicious, unless the validation set really is that much easier.");
 
     static final String OVERLAP = "train_eval_overlap_count";
     static final double SMALL_OVERLAP = 0.01;

@@ -29,8 +29,8 @@ public final class TelemetryGap implements Detector<TelemetryGap.State> {
             0.0001,
             1,
             "share of the events",
-            "More missing events are a warning, fewer are info: beyond a hundredth, rules that count in a "
-                    + "row are no longer what they say.");
+            "More missing events are a warning, fewer are info. A choice: from there on, what is "
+                    + "counted in a row no longer is.");
 
     static final int HORIZON = 1000;
 

@@ -44,7 +44,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
             100,
             "share of its best, and of the progress made",
             "How far the validation loss has to be above its best while the training loss goes on "
-                    + "falling. Prechelt stops at 5 % of generalisation loss.");
+                    + "falling. Source: the generalisation loss of Prechelt.");
 
     static final int HISTORY = 20;
     static final int MAX_STRIP = 5;

@@ -49,8 +49,9 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
             1e-9,
             1,
             "gradient norm near the input by that at the output",
-            "Below it the gradient does not reach the layers near the input, where the mean is small too. "
-                    + "Healthy deep networks without normalisation stay above 0.01.");
+            "Below it the gradient does not reach the layers near the input, where its mean is small "
+                    + "too. Healthy networks measured 0.07 to 5.6, vanishing ones at most 4.4e-6. Source: "
+                    + "AutoTrainer.");
 
     static final Setting<Double> SMALL = Setting.number(
             "small",
@@ -58,7 +59,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
             1e-12,
             1,
             "mean |gradient|",
-            "What counts as small near the input. Amazon SageMaker Debugger takes 1e-7 for every layer.");
+            "What counts as small near the input. A converged run had 2e-6 at a ratio of 1, hence both.");
 
     static final double NOTHING = 1e-9;
     static final double NOTHING_SHARE = 0.3;

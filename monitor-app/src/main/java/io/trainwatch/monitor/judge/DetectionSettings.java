@@ -13,7 +13,8 @@ import java.util.TreeMap;
  * How runs are judged. Of several values for one setting the last counts: the default, that for all runs, those of the
  * rules that match from first to last, that of the run itself. Immutable.
  *
- * @param detectors what is set for all runs: text by the keys of {@link DetectorCatalogue#settings}
+ * @param detectors what is set for all runs and is not the default: text by the keys of {@link
+ *     DetectorCatalogue#settings}
  * @param rules what is set for some of them
  */
 public record DetectionSettings(Map<String, String> detectors, List<DetectionRule> rules) {
@@ -22,9 +23,11 @@ public record DetectionSettings(Map<String, String> detectors, List<DetectionRul
 
     /** @throws IllegalArgumentException if a key is unknown or a text is not allowed */
     public DetectionSettings {
-        detectors = Map.copyOf(detectors);
         rules = List.copyOf(rules);
         check(detectors);
+        Map<String, String> values = new TreeMap<>();
+        put(detectors, values);
+        detectors = Map.copyOf(values);
         rules.forEach(rule -> check(rule.detectors()));
     }
 
@@ -47,9 +50,7 @@ public record DetectionSettings(Map<String, String> detectors, List<DetectionRul
 
     /** What counts for a run that has not declared itself. */
     Map<String, String> forAll() {
-        Map<String, String> values = new TreeMap<>();
-        put(detectors, values);
-        return values;
+        return new TreeMap<>(detectors);
     }
 
     Effective forRun(RunFacts facts, DeclaredSettings declared) {

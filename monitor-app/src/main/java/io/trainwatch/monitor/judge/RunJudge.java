@@ -254,6 +254,12 @@ public final class RunJudge {
         return notChecked;
     }
 
+    /** Whether a detector lacks something, and is neither unwanted nor a note about settings. */
+    public static boolean isMissing(NotChecked notChecked) {
+        return !notChecked.getMissing().equals(SWITCHED_OFF)
+                && !notChecked.getDetector().equals(RUN_SETTINGS);
+    }
+
     private @Nullable String missingOrReset(JudgedRun run, int i) {
         try {
             return missing(run.panel.detectors.get(i), run, i);

@@ -78,8 +78,8 @@ class CheckCommandTest {
         assertThat(code).isEqualTo(1);
         assertThat(said()).endsWith("""
                 2 differences to the defaults in 1 run
-                  severity  non_finite_loss, critical at step 700, is now info at step 700: LOG, run r1
                   moved     not_learning, warning at step 500, is now warning at step 100: LOG, run r1
+                  severity  non_finite_loss, critical at step 700, is now info at step 700: LOG, run r1
                 """);
 
         out.getBuffer().setLength(0);

@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>firing</td><td>unhealthy for the 32nd, 64th, 128th ... time</td><td>firing</td><td>updated</td></tr>
  * <tr><td>firing</td><td>unhealthy otherwise</td><td>firing</td><td>-</td></tr>
  * <tr><td>firing</td><td>healthy as often in a row as the detector asks for</td><td>none</td><td>resolved</td></tr>
- * <tr><td>firing</td><td>the run ends</td><td>none</td><td>resolved, without a resolved_step</td></tr>
+ * <tr><td>firing</td><td>the run ends, or the detector is switched off</td><td>none</td><td>resolved, without a resolved_step</td></tr>
  * <tr><td>none</td><td>healthy</td><td>none</td><td>-</td></tr>
  * </table>
  *
@@ -49,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A verdict that a gate holds back, or that an episode of {@link #INHIBITED_BY} explains, opens at info and names why
  * in {@code suppressed_by}; if it outlasts that, its severity rises. The severity of an episode never falls.
+ *
+ * <p>Settings may hold what a detector says below a severity. That bounds what leaves here, and nothing within: an
+ * episode explains others, and counts as an alarm for those who ask, as if nothing held it.
  */
 public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     static final int FIRST_UPDATE = 32;
@@ -100,10 +103,23 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private long refused;
 
     private List<Alert> changes = List.of();
+    private Map<String, Severity> highest = Map.of();
+    private String configVersion = "";
     private @Nullable RunView run;
     private String detector = "";
     private int quietVerdicts = 1;
     private long atMs;
+
+    /**
+     * Says under which settings the verdicts come from now on; they are no part of the state.
+     *
+     * @param highestByDetector the highest severity of a detector, where it is not critical
+     * @param version fingerprint of the settings
+     */
+    public void settings(Map<String, Severity> highestByDetector, String version) {
+        highest = highestByDetector;
+        configVersion = version;
+    }
 
     /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
     public void judging(RunView judged, String byDetector, int untilQuiet, long eventAtMs) {
@@ -162,12 +178,16 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         }
         episode.quiet = 0;
         episode.unhealthy++;
+        Severity before = shown(episode.alert);
         boolean graver = effective.compareTo(episode.alert.getSeverity()) > 0;
-        if (graver || episode.unhealthy >= episode.nextUpdate) {
-            if (episode.unhealthy >= episode.nextUpdate) {
-                episode.nextUpdate *= 2;
-            }
+        boolean due = episode.unhealthy >= episode.nextUpdate;
+        if (graver || due) {
             describe(episode, effective, why, explanation);
+        }
+        if (due) {
+            episode.nextUpdate *= 2;
+        }
+        if (due || shown(episode.alert) != before) {
             change(episode, AlertState.updated, null);
         }
     }
@@ -219,11 +239,23 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         open.clear();
     }
 
+    /** Ends the episodes of a detector that judges the run no more. */
+    public void judgedNoMore(RunView judged, String byDetector, String why, long atTimeMs) {
+        for (Episode episode : List.copyOf(open.values())) {
+            if (episode.alert.getDetector().equals(byDetector)) {
+                run = judged;
+                atMs = atTimeMs;
+                open.remove(key(byDetector, episode.alert.getScope()));
+                episode.alert.setMessage(episode.alert.getMessage() + "; " + why);
+                change(episode, AlertState.resolved, null);
+            }
+        }
+    }
+
     /** Severity of the open episodes by "detector" or "detector/scope". */
     public Map<String, String> open() {
         Map<String, String> severities = new LinkedHashMap<>();
-        open.forEach((key, episode) ->
-                severities.put(key, episode.alert.getSeverity().name()));
+        open.forEach((key, episode) -> severities.put(key, shown(episode.alert).name()));
         return severities;
     }
 
@@ -233,9 +265,12 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /** The latest state of the most recent episodes, oldest first: those that ended, then those that are open. */
     public List<Alert> recent() {
-        List<Alert> recent = new ArrayList<>(history);
+        List<Alert> recent = new ArrayList<>(history.size() + open.size());
+        for (Alert ended : history) {
+            recent.add(shown(ended) == ended.getSeverity() ? ended : outwards(ended));
+        }
         for (Episode episode : open.values()) {
-            recent.add(copy(episode.alert));
+            recent.add(outwards(episode.alert));
         }
         return recent.size() <= MAX_HISTORY ? recent : recent.subList(recent.size() - MAX_HISTORY, recent.size());
     }
@@ -259,7 +294,6 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setOnsetStep(known(onsetStep));
         alert.setOpenedAtMs(atMs);
         alert.setCauses(List.of());
-        alert.setConfigVersion("");
         return new Episode(alert);
     }
 
@@ -284,7 +318,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setResolvedStep(resolvedStep);
         alert.setChangedAtMs(atMs);
         alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
-        Alert copy = copy(alert);
+        alert.setConfigVersion(configVersion);
+        Alert copy = outwards(alert);
         if (changes.isEmpty()) {
             changes = new ArrayList<>(2);
         }
@@ -293,8 +328,21 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             if (history.size() == MAX_HISTORY) {
                 history.removeFirst();
             }
-            history.addLast(copy);
+            history.addLast(copy.getSeverity() == alert.getSeverity() ? copy : copy(alert));
         }
+    }
+
+    /** The severity that others get to see. */
+    private Severity shown(Alert alert) {
+        Severity most = highest.isEmpty() ? null : highest.get(alert.getDetector());
+        return most != null && most.compareTo(alert.getSeverity()) < 0 ? most : alert.getSeverity();
+    }
+
+    /** A copy as others get to see it. */
+    private Alert outwards(Alert alert) {
+        Alert copy = copy(alert);
+        copy.setSeverity(shown(alert));
+        return copy;
     }
 
     private List<Finding> others(Alert alert) {

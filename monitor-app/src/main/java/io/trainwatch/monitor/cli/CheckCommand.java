@@ -6,6 +6,7 @@ import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import io.trainwatch.attach.LogReader;
 import io.trainwatch.monitor.config.Configuration;
+import io.trainwatch.monitor.judge.EpisodeDifference;
 import io.trainwatch.monitor.judge.LogVerdict;
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
 import io.trainwatch.monitor.judge.RunJudge;
@@ -49,6 +50,12 @@ import picocli.CommandLine.Spec;
             "  trainwatch check lightning_logs/version_0/metrics.csv train.log.gz",
             "  trainwatch check --output jsonl runs/ | jq 'select(.kind == \"alert\")'",
             "  zcat train.jsonl.gz | trainwatch check -",
+            "  trainwatch check --config trainwatch.yaml runs/",
+            "                                       and what these settings would have changed",
+            "",
+            "With --config and jsonl, a line per episode that differs comes last: kind \"diff\", change added, silenced,",
+            "severity or moved (it opens at another step), severity and opened_step, and the same by the defaults as",
+            "default_severity and default_opened_step; null where there is no such episode.",
             "",
             "A detector that lacks what it needs is listed under 'not checked': its silence says nothing.",
             "",
@@ -109,18 +116,30 @@ final class CheckCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     Output output;
 
-    @Option(names = "--config", paramLabel = "FILE", description = "Settings, the same file as for the monitor.")
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description =
+                    "Settings, the same file as for the monitor: judges by them, and tells what they add, silence or"
+                            + " change beside the defaults.")
     @Nullable
     Path config;
 
-    private final RunJudge judge = new RunJudge();
+    private RunJudge judge = new RunJudge();
+
+    /** Judges by the defaults, where there are settings to compare with them. */
+    private @Nullable RunJudge standard;
+
+    private final List<LogDifference> differences = new ArrayList<>();
+    private int runs;
     private boolean found;
     private boolean failed;
 
     @Override
     public Integer call() throws Exception {
-        // Nothing in it bears on the judgement yet, but a file with a mistake in it must not pass for one that counts.
-        var unused = Configuration.read(config, System.getenv(), Map.of());
+        judge = new RunJudge(
+                Configuration.read(config, System.getenv(), Map.of()).detection());
+        standard = config == null ? null : new RunJudge();
         LogFormat wanted = wantedFormat();
         PrintWriter out = spec.commandLine().getOut();
         Report report = output == Output.jsonl
@@ -134,6 +153,10 @@ final class CheckCommand implements Callable<Integer> {
             } else {
                 check(path, () -> LogInput.of(Path.of(path)), wanted, report, false);
             }
+            out.flush();
+        }
+        if (standard != null) {
+            report.differences(differences, runs);
             out.flush();
         }
         return failed ? Trainwatch.COULD_NOT : found ? FOUND : 0;
@@ -207,6 +230,7 @@ final class CheckCommand implements Callable<Integer> {
     /** Judges one log; says whether it was of a known format. */
     private boolean check(String name, Opener opener, @Nullable LogFormat wanted, Report report, boolean mayBeUnknown) {
         LogVerdict verdict = new LogVerdict(judge);
+        LogVerdict byDefaults = standard == null ? null : new LogVerdict(standard);
         try (LogInput input = opener.open()) {
             LogFormat known = wanted;
             if (known == null) {
@@ -223,7 +247,7 @@ final class CheckCommand implements Callable<Integer> {
                 known = detection.get().format();
             }
             try (LogReader reader = known.open(input)) {
-                read(name, reader, verdict);
+                read(name, reader, verdict, byDefaults);
             }
         } catch (NoSuchFileException e) {
             fail(name, "there is no such file");
@@ -232,19 +256,33 @@ final class CheckCommand implements Callable<Integer> {
         } catch (IOException e) {
             fail(name, "reading failed after " + TextReport.count(verdict.events(), "event") + ": " + e.getMessage());
         }
-        for (RunVerdict run : verdict.runs()) {
+        List<RunVerdict> judged = verdict.runs();
+        for (RunVerdict run : judged) {
             report.run(name, run);
             found |= !run.isQuiet();
+        }
+        if (byDefaults != null) {
+            List<RunVerdict> before = byDefaults.runs();
+            for (int i = 0; i < judged.size(); i++) {
+                runs++;
+                for (EpisodeDifference one : EpisodeDifference.between(before.get(i), judged.get(i))) {
+                    differences.add(new LogDifference(name, one));
+                }
+            }
         }
         return true;
     }
 
-    private void read(String name, LogReader reader, LogVerdict verdict) throws IOException {
+    private void read(String name, LogReader reader, LogVerdict verdict, @Nullable LogVerdict byDefaults)
+            throws IOException {
         long problems = 0;
         long nextProgress = System.nanoTime() + PROGRESS_NANOS;
         for (LogEntry entry = reader.next(); entry != null; entry = reader.next()) {
             if (entry instanceof LogEntry.Event event) {
                 verdict.event(event.event());
+                if (byDefaults != null) {
+                    byDefaults.event(event.event());
+                }
                 if (verdict.events() % EVENTS_BETWEEN_LOOKS_AT_THE_CLOCK == 0 && System.nanoTime() > nextProgress) {
                     nextProgress = System.nanoTime() + PROGRESS_NANOS;
                     say("%s: %s so far".formatted(name, TextReport.count(verdict.events(), "event")));

@@ -11,15 +11,20 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.io.Writer;
+import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A line of JSON per episode, then one for the run. What is not known is null.
+ * A line of JSON per episode, then one for the run; one per episode that other settings changed. What is not known is null.
  *
  * <pre>
  * {"kind":"alert","file":"a.jsonl","run_id":"r1","detector":"loss_spike","severity":"warning","scope":"","opened_step":12,"onset_step":11,"resolved_step":null,"message":"...","causes":[{"id":"...","title":"...","score":2.5}]}
  * {"kind":"run","file":"a.jsonl","run_id":"r1","events":40,"first_step":1,"last_step":40,"not_checked":[{"detector":"label_drift","missing":"batch_stats"}]}
+ * {"kind":"diff","file":"a.jsonl","run_id":"r1","detector":"loss_spike","scope":"","change":"severity","default_severity":"warning","severity":"info","default_opened_step":12,"opened_step":12}
  * </pre>
+ *
+ * <p>Lines of kind diff come last.
  */
 final class JsonlReport implements Report {
     private static final JsonFactory FACTORY = new JsonFactory();
@@ -40,6 +45,28 @@ final class JsonlReport implements Report {
             line(out -> alert(out, file, episode));
         }
         line(out -> run(out, file, run));
+    }
+
+    @Override
+    public void differences(List<LogDifference> differences, int runs) {
+        differences.forEach(one -> line(out -> difference(out, one)));
+    }
+
+    private static void difference(JsonGenerator out, LogDifference difference) throws IOException {
+        Alert alert = difference.episode().alert();
+        Episode before = difference.episode().before();
+        Episode now = difference.episode().now();
+        out.writeStringField("kind", "diff");
+        out.writeStringField("file", difference.file());
+        out.writeStringField("run_id", alert.getRunId());
+        out.writeStringField("detector", alert.getDetector());
+        out.writeStringField("scope", alert.getScope());
+        out.writeStringField("change", difference.episode().change().name().toLowerCase(Locale.ROOT));
+        out.writeStringField(
+                "default_severity", before == null ? null : before.severity().name());
+        out.writeStringField("severity", now == null ? null : now.severity().name());
+        number(out, "default_opened_step", before == null ? null : before.opened());
+        number(out, "opened_step", now == null ? null : now.opened());
     }
 
     private static void alert(JsonGenerator out, String file, Episode episode) throws IOException {

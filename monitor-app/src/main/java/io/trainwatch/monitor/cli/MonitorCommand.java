@@ -3,6 +3,7 @@ package io.trainwatch.monitor.cli;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
+import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
@@ -165,7 +166,7 @@ final class MonitorCommand implements Callable<Integer> {
         CountDownLatch stop = new CountDownLatch(1);
         CountDownLatch stopped = new CountDownLatch(1);
         String version = Trainwatch.Version.ofBuild();
-        try (Monitor monitor = Monitor.start(configuration.monitor());
+        try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
                 WebServer web = WebServer.start(
                         configuration.http(), monitor.board(), metrics.prometheus(), () -> notReady(monitor))) {

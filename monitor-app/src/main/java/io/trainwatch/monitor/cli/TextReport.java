@@ -4,14 +4,17 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.Cause;
 import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
+import io.trainwatch.monitor.judge.EpisodeDifference;
 import io.trainwatch.monitor.judge.LogVerdict.Episode;
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
+import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.run.NotChecked;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Help.Ansi;
@@ -26,6 +29,8 @@ import picocli.CommandLine.Help.Ansi;
  *             loss: NaN, usually 0.693, steps 118 to 120
  *             likely: the learning rate is too high
  *   not checked: label_drift needs batch_stats
+ * 1 difference to the defaults in 1 run
+ *   severity  loss_spike, warning at step 80, is now info at step 80: train.jsonl, run r1
  * </pre>
  */
 final class TextReport implements Report {
@@ -56,6 +61,42 @@ final class TextReport implements Report {
             run.episodes().forEach(this::episode);
         }
         notChecked(run.status().getNotChecked());
+    }
+
+    @Override
+    public void differences(List<LogDifference> differences, int runs) {
+        if (differences.isEmpty()) {
+            out.println("no difference to the defaults in " + count(runs, "run"));
+            return;
+        }
+        out.println(count(differences.size(), "difference") + " to the defaults in " + count(runs, "run"));
+        differences.forEach(this::difference);
+    }
+
+    private void difference(LogDifference difference) {
+        EpisodeDifference episode = difference.episode();
+        Alert alert = episode.alert();
+        String scope = alert.getScope().isEmpty() ? "" : " (" + Printable.of(alert.getScope()) + ")";
+        out.printf(
+                "  %-10s%s%s, %s: %s, run %s%n",
+                episode.change().name().toLowerCase(Locale.ROOT),
+                Printable.of(alert.getDetector()),
+                scope,
+                change(episode.before(), episode.now()),
+                Printable.of(difference.file()),
+                Printable.of(alert.getRunId()));
+    }
+
+    private static String change(@Nullable Episode before, @Nullable Episode now) {
+        if (before == null || now == null) {
+            return told(Objects.requireNonNull(before != null ? before : now));
+        }
+        return told(before) + ", is now " + told(now);
+    }
+
+    private static String told(Episode episode) {
+        return episode.severity()
+                + (episode.opened() == null ? " before the first step" : " at step " + whole(episode.opened()));
     }
 
     private void episode(Episode episode) {
@@ -106,12 +147,13 @@ final class TextReport implements Report {
     private void notChecked(List<NotChecked> all) {
         Map<String, List<String>> byMissing = new TreeMap<>();
         for (NotChecked one : all) {
+            String needs = RunJudge.isMissing(one) ? " needs " : ": ";
             byMissing
-                    .computeIfAbsent(Printable.of(one.getMissing()), missing -> new ArrayList<>())
+                    .computeIfAbsent(needs + Printable.of(one.getMissing()), missing -> new ArrayList<>())
                     .add(Printable.of(one.getDetector()));
         }
         byMissing.forEach((missing, detectors) -> out.println("  not checked: " + String.join(", ", detectors)
-                + (detectors.size() == 1 ? " needs " : " need ") + missing));
+                + (detectors.size() == 1 ? missing : missing.replaceFirst("^ needs ", " need "))));
     }
 
     private String severity(Severity severity) {

@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.config;
 
+import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.metrics.MetricsSettings;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
@@ -24,8 +25,10 @@ import org.jspecify.annotations.Nullable;
  * @param monitor brokers, topics and how runs are judged
  * @param http where HTTP is served
  * @param metrics bounds of what is exported per run
+ * @param detection what is set of the detectors
  */
-public record Configuration(MonitorSettings monitor, HttpSettings http, MetricsSettings metrics) {
+public record Configuration(
+        MonitorSettings monitor, HttpSettings http, MetricsSettings metrics, DetectionSettings detection) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
@@ -45,7 +48,8 @@ public record Configuration(MonitorSettings monitor, HttpSettings http, MetricsS
         flags.forEach((key, flag) -> flagValues.put(key, new SettingValues.Value(flag.text(), flag.name())));
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
-        Configuration configuration = new Configuration(monitor(values), http(values, environment), metrics(values));
+        Configuration configuration = new Configuration(
+                monitor(values), http(values, environment), metrics(values), DetectionSection.read(values));
         values.check();
         return configuration;
     }
@@ -65,6 +69,7 @@ public record Configuration(MonitorSettings monitor, HttpSettings http, MetricsS
         monitor(values);
         http(values, Map.of());
         metrics(values);
+        var unused = DetectionSection.read(values);
         return values.allowedByKey().keySet();
     }
 

@@ -9,8 +9,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -164,6 +166,38 @@ final class SettingValues {
         return otherwise;
     }
 
+    /** The text of a value, if it is one that {@code usable} has something for; null if there is none. */
+    @Nullable
+    String text(String key, String allowed, Function<String, Optional<String>> usable) {
+        Value value = find(key, allowed);
+        if (value == null) {
+            return null;
+        }
+        Optional<String> text = usable.apply(value.text());
+        if (text.isEmpty()) {
+            reject(key, value, allowed);
+        }
+        return text.orElse(null);
+    }
+
+    /** How many sections the list of this name has. */
+    int sections(String key) {
+        Pattern section = Pattern.compile(Pattern.quote(key) + "\\[(\\d{1,6})]\\..*");
+        int sections = 0;
+        for (String name : file.keySet()) {
+            Matcher matcher = section.matcher(name);
+            if (matcher.matches()) {
+                sections = Math.max(sections, Integer.parseInt(matcher.group(1)) + 1);
+            }
+        }
+        return sections;
+    }
+
+    /** Whether the file has nothing under a key. */
+    boolean isEmpty(String key) {
+        return file.keySet().stream().noneMatch(name -> name.startsWith(key + "."));
+    }
+
     /** Every value under a key, by the rest of its name; the names are not ours to check. Only the file has such. */
     Map<String, String> map(String key, String allowed) {
         allowedByKey.put(key, allowed);
@@ -175,6 +209,16 @@ final class SettingValues {
             }
         });
         return found;
+    }
+
+    /** Remembers a problem with a section of the file: what the first of its values stands for. */
+    void rejectSection(String key, String why) {
+        String origin = file.entrySet().stream()
+                .filter(entry -> entry.getKey().startsWith(key + "."))
+                .findFirst()
+                .map(entry -> entry.getValue().origin() + ": ")
+                .orElse("");
+        problems.add(origin + key + ": " + why);
     }
 
     /** Remembers a problem with the value of a key that was read. */

@@ -25,8 +25,8 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
 import org.yaml.snakeyaml.nodes.Tag;
 
 /**
- * A YAML file as flat keys ({@code http.port}), each value with its line. A list of plain values is joined with commas;
- * a key without a value counts as absent.
+ * A YAML file as flat keys ({@code http.port}), each value with its line. A list of plain values is joined with commas; a
+ * list of sections numbers them from 0 ({@code detection.rules[0].match.project}); a key without a value counts as absent.
  */
 final class YamlFile {
     private static final long MAX_BYTES = 1 << 20;
@@ -86,6 +86,13 @@ final class YamlFile {
             }
         } else if (key.isEmpty()) {
             problems.add(origin + ": expected keys with values, e.g. 'http:', at the top");
+        } else if (node instanceof SequenceNode list
+                && !list.getValue().isEmpty()
+                && list.getValue().stream().allMatch(MappingNode.class::isInstance)) {
+            int number = 0;
+            for (Node item : list.getValue()) {
+                flatten(key + "[" + number++ + "]", item, depth + 1);
+            }
         } else if (node instanceof SequenceNode list) {
             List<String> items = new ArrayList<>();
             for (Node item : list.getValue()) {

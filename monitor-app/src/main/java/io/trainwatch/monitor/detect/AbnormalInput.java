@@ -39,6 +39,24 @@ import org.jspecify.annotations.Nullable;
  * DETECTION.md D19.
  */
 public final class AbnormalInput implements Detector<AbnormalInput.State> {
+    static final Setting<Double> PADDING = Setting.number(
+            "padding",
+            0.5,
+            0.01,
+            1,
+            "share of the tokens",
+            "More padding is told, as info: the work on it is for nothing. Source: NLPSequenceRatio of "
+                    + "Amazon SageMaker Debugger.");
+
+    static final Setting<Double> DUPLICATES = Setting.number(
+            "duplicates",
+            0.9,
+            0.01,
+            1,
+            "share of the samples",
+            "More samples that were seen before in the same epoch are told, where there were few in the "
+                    + "beginning. Sampling with replacement repeats up to 63 %.");
+
     static final int MAX_FEATURES = 256;
     static final double FIRST_SAMPLES = 1000;
     static final double WINDOW_SAMPLES = 500;
@@ -49,12 +67,18 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
     static final double LEAST_IMPROVEMENT = 0.02;
     static final double ZEROS = 0.01;
     static final double TIMES_REFERENCE = 5;
-    static final double PADDING = 0.5;
-    static final double DUPLICATES = 0.9;
     static final double FEW_DUPLICATES = 0.1;
     static final int IN_A_ROW = 2;
     static final int FEWEST_BATCHES = 8;
     private static final long IGNORED_LABEL = -100;
+
+    private final double mostPadding;
+    private final double mostDuplicates;
+
+    AbnormalInput(DetectorSettings settings) {
+        mostPadding = settings.get(PADDING);
+        mostDuplicates = settings.get(DUPLICATES);
+    }
 
     /** The splits, and whether there was anything to judge. */
     static final class State implements DetectorState {
@@ -230,6 +254,11 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(PADDING, DUPLICATES);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(BatchStats.class);
     }
@@ -347,7 +376,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         return Long.parseLong(text);
     }
 
-    private static void features(
+    private void features(
             State state,
             RunView run,
             Split split,
@@ -469,7 +498,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         });
     }
 
-    private static void window(State state, RunView run, Split split, String scope, Verdicts verdicts) {
+    private void window(State state, RunView run, Split split, String scope, Verdicts verdicts) {
         frozen(run, split, scope + "/frozen", verdicts);
         if (split.zeros.window.count() > 0) {
             state.judged = true;
@@ -487,14 +516,14 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         }
         if (split.padding.window.count() > 0) {
             state.judged = true;
-            boolean high = split.padding.high(split.padding.window.mean() > PADDING, split.windowStart);
+            boolean high = split.padding.high(split.padding.window.mean() > mostPadding, split.windowStart);
             share(high ? Severity.info : null, scope + "/padding", "tokens are padding", split.padding, run, verdicts);
         }
         if (split.duplicates.window.count() > 0) {
             state.judged = true;
             boolean repeats = split.duplicates.reference.count() > 0
                     && split.duplicates.reference.mean() < FEW_DUPLICATES
-                    && split.duplicates.window.mean() > DUPLICATES;
+                    && split.duplicates.window.mean() > mostDuplicates;
             share(
                     split.duplicates.high(repeats, split.windowStart) ? Severity.warning : null,
                     scope + "/duplicates",

@@ -44,9 +44,17 @@ import org.jspecify.annotations.Nullable;
  * samples, misprediction 0.7) and Confusion (recall of each class); DETECTION.md D16.
  */
 public final class ClassImbalance implements Detector<ClassImbalance.State> {
+    static final Setting<Double> RATIO = Setting.number(
+            "ratio",
+            10,
+            1.5,
+            1e6,
+            "times the labels of the rarest class",
+            "How many times as often the most frequent class has to come. Source: ClassImbalance of "
+                    + "Amazon SageMaker Debugger.");
+
     static final int FEWEST_LABELS = 500;
     static final int PER_CLASS = 20;
-    static final double RATIO = 10;
     static final int MAX_DECLARED = 20;
     static final int PER_ABSENT_CLASS = 100;
     static final int FEWEST_OF_CLASS = 20;
@@ -54,6 +62,12 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     static final double CHANCES = 1.5;
     static final int IN_A_ROW = 3;
     static final int MAX_CLASSES = 256;
+
+    private final double mostUneven;
+
+    ClassImbalance(DetectorSettings settings) {
+        mostUneven = settings.get(RATIO);
+    }
 
     /** The splits, and what came at all. */
     static final class State implements DetectorState {
@@ -170,6 +184,11 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(RATIO);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(BatchStats.class, PredictionStats.class, EvaluationCompleted.class);
     }
@@ -213,7 +232,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         return split;
     }
 
-    private static void labels(
+    private void labels(
             State state, RunView run, @Nullable String said, @Nullable Map<String, Long> histogram, Verdicts verdicts) {
         if (histogram == null || histogram.isEmpty()) {
             return;
@@ -250,10 +269,10 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
         }
     }
 
-    private static boolean uneven(Split split) {
+    private boolean uneven(Split split) {
         ClassCensus labels = split.labels;
         return labels.counts().size() > 1
-                && labels.count(labels.most()) > RATIO * atMost(labels.count(labels.rarest()));
+                && labels.count(labels.most()) > mostUneven * atMost(labels.count(labels.rarest()));
     }
 
     /** The upper end of what a count may mean. */
@@ -407,7 +426,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
                                 "share of the class"))));
     }
 
-    private static void majority(State state, RunView run, EvaluationCompleted body, Verdicts verdicts) {
+    private void majority(State state, RunView run, EvaluationCompleted body, Verdicts verdicts) {
         String name = StandardError.dataset(body);
         if (body.getMetrics() == null || body.getSlice() != null || run.redoing()) {
             return;

@@ -68,10 +68,10 @@ final class ClassShares implements Persistent {
     }
 
     /** Whether a PSI of this size between reference and window is large and no chance. At least two classes. */
-    boolean drifted(double psi) {
+    boolean drifted(double psi, double leastPsi) {
         double design = designEffect();
         double p = Psi.pValue(psi, classes(), drift.referenceSamples() / design, drift.windowSamples() / design);
-        return p < Drift.ALPHA && psi > drift.leastPsi(classes() - 1.0, design);
+        return p < Drift.ALPHA && psi > drift.leastPsi(leastPsi, classes() - 1.0, design);
     }
 
     /** How many times more the class shares vary between batches than independent draws would, at least 1. */

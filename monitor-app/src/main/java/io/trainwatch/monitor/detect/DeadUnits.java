@@ -34,11 +34,25 @@ import org.jspecify.annotations.Nullable;
  * Source: DETECTION.md D08.
  */
 public final class DeadUnits implements Detector<DeadUnits.State> {
-    static final double LIMIT = 0.5;
+    static final Setting<Double> SHARE = Setting.number(
+            "share",
+            0.5,
+            0.01,
+            1,
+            "share of the units of a layer",
+            "A layer with more dead units, in three reports in a row, is told; where they were seen on few samples, only"
+                    + " beyond 0.9. Healthy layers measured at most 0.31 in a batch of 64, faulty ones 0.83 and more.");
+
     static final double GRAVE = 0.9;
     static final double GRAVE_LAYERS = 0.3;
     static final long ENOUGH_SAMPLES = 64;
     private static final int NAMED = 3;
+
+    private final double mostDead;
+
+    DeadUnits(DetectorSettings settings) {
+        mostDead = settings.get(SHARE);
+    }
 
     /** The layers with too many dead units. */
     static final class State implements DetectorState {
@@ -66,6 +80,11 @@ public final class DeadUnits implements Detector<DeadUnits.State> {
     @Override
     public String name() {
         return "dead_units";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(SHARE);
     }
 
     @Override
@@ -116,13 +135,15 @@ public final class DeadUnits implements Detector<DeadUnits.State> {
                 grave >= GRAVE_LAYERS * layers ? Severity.critical : Severity.warning,
                 dead.get(0).since,
                 null,
-                () -> explain("dead units", dead, of, state.offenders.beyond(), step, LIMIT));
+                () -> explain("dead units", dead, of, state.offenders.beyond(), step, mostDead));
     }
 
-    private static double limit(TensorSummary stats, RunView run) {
+    private double limit(TensorSummary stats, RunView run) {
         long batches = stats.getDeadWindowBatches() == null ? 1 : Math.max(1, stats.getDeadWindowBatches());
         long batchSize = run.facts().globalBatchSize();
-        return batchSize > 0 && batchSize < ENOUGH_SAMPLES && batchSize * batches < ENOUGH_SAMPLES ? GRAVE : LIMIT;
+        return batchSize > 0 && batchSize < ENOUGH_SAMPLES && batchSize * batches < ENOUGH_SAMPLES
+                ? Math.max(GRAVE, mostDead)
+                : mostDead;
     }
 
     /** Says which layers moved first and which are worst. */

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.detect;
 
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.RunView;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,11 @@ public interface Detector<S extends DetectorState> {
     /** What it lacks to judge this run, in words; null if it has judged. Silence must never look like health. */
     @Nullable
     String missing(S state, RunView run);
+
+    /** What users may set of it, beside what they may set of every detector. */
+    default List<Setting<?>> settings() {
+        return List.of();
+    }
 
     /** Healthy verdicts in a row after which an episode of it is over, at least 1. */
     default int quietVerdicts() {

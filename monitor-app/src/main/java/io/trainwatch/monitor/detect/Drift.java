@@ -16,10 +16,19 @@ import org.apache.commons.statistics.distribution.ChiSquaredDistribution;
  * </pre>
  */
 final class Drift implements Persistent {
+    static final Setting<Double> PSI = Setting.number(
+            "psi",
+            0.1,
+            0.01,
+            100,
+            "population stability index",
+            "How far a window has to be from its reference, in two windows in a row; more where chance "
+                    + "alone may give more. The custom of credit scoring, its source: 0.1 is a moderate shift, 0.25 "
+                    + "a large one.");
+
     static final double REFERENCE_SAMPLES = 2000;
     static final int REFERENCE_BATCHES = 8;
     static final double WINDOW_SAMPLES = 500;
-    static final double LEAST_PSI = 0.1;
     static final double ALPHA = 0.001;
     static final int WINDOWS_IN_A_ROW = 2;
 
@@ -85,14 +94,15 @@ final class Drift implements Persistent {
     /**
      * The PSI that the window has to exceed.
      *
+     * @param least what counts as a shift at all
      * @param dof degrees of freedom, at least 1
      * @param designEffect how many times the batches vary more than independent samples would, at least 1
      */
-    double leastPsi(double dof, double designEffect) {
+    double leastPsi(double least, double dof, double designEffect) {
         double chance = designEffect
                 * (1 / referenceSamples + 1 / windowSamples)
                 * ChiSquaredDistribution.of(dof).inverseSurvivalProbability(ALPHA);
-        return Math.max(LEAST_PSI, 2 * chance);
+        return Math.max(least, 2 * chance);
     }
 
     @Override

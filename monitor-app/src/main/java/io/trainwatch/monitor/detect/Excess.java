@@ -20,9 +20,14 @@ final class Excess implements Persistent {
 
     /** Takes in the latest point of a trusted series. */
     boolean add(Series series, long step) {
-        boolean now5 = series.score() > series.t5();
+        return add(series, step, 0);
+    }
+
+    /** The same with thresholds of at least {@code sigmas} and 1.6 times as much. */
+    boolean add(Series series, long step, double sigmas) {
+        boolean now5 = series.score() > Math.max(series.t5(), sigmas);
         above5 = ((above5 << 1) | (now5 ? 1 : 0)) & 0b11111;
-        above8 = ((above8 << 1) | (series.score() > series.t8() ? 1 : 0)) & 0b111;
+        above8 = ((above8 << 1) | (series.score() > Math.max(series.t8(), 1.6 * sigmas) ? 1 : 0)) & 0b111;
         if (above5 == 0) {
             since = -1;
         } else if (since < 0) {

@@ -38,9 +38,25 @@ import org.jspecify.annotations.Nullable;
  * NonFiniteGradient}, {@link LossSpike}. Source: DETECTION.md D06.
  */
 public final class ExplodingGradient implements Detector<ExplodingGradient.State> {
+    static final Setting<Double> RATIO = Setting.number(
+            "ratio",
+            5,
+            2,
+            10_000,
+            "times the median",
+            "How many times its median a gradient norm has to be, beside being outside its own noise in "
+                    + "three of five steps; single peaks of 7.5 times are normal.");
+
+    static final Setting<Double> CRITICAL = Setting.number(
+            "critical_ratio",
+            30,
+            2,
+            100_000,
+            "times the median",
+            "From here on it is critical, twice in three steps. Before the first loss spike of "
+                    + "BLOOM-176B it went from 0.24 to 145 and 960.");
+
     static final String BELOW_START = "below_start";
-    static final double WARNING_RATIO = 5;
-    static final double CRITICAL_RATIO = 30;
     static final double GROWTH_HORIZON = 200;
     static final double GROWTH = 0.01;
     static final double GROWTH_T = 6;
@@ -48,6 +64,14 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
     static final int START_POINTS = 50;
     static final double START_NORM = 100;
     static final double START_RATIO = 10;
+
+    private final double warningRatio;
+    private final double criticalRatio;
+
+    ExplodingGradient(DetectorSettings settings) {
+        warningRatio = settings.get(RATIO);
+        criticalRatio = settings.get(CRITICAL);
+    }
 
     /** The excess of the norm, its slope, the slope of the loss. */
     static final class State implements DetectorState {
@@ -96,6 +120,11 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(RATIO, CRITICAL);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -125,7 +154,7 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
         }
         double ratio = g / norm.median();
         boolean excess = norm.trusted() && state.excess.add(norm, step);
-        state.huge = ((state.huge << 1) | (norm.trusted() && ratio >= CRITICAL_RATIO ? 1 : 0)) & 0b111;
+        state.huge = ((state.huge << 1) | (norm.trusted() && ratio >= criticalRatio ? 1 : 0)) & 0b111;
         boolean startUp = state.points <= START_POINTS
                 && g > START_NORM
                 && (g > START_RATIO * state.previous
@@ -135,7 +164,7 @@ public final class ExplodingGradient implements Detector<ExplodingGradient.State
 
         if (excess && Integer.bitCount(state.huge) >= 2) {
             unhealthy(state, run, norm, Severity.critical, ratio, jump(norm, ratio), verdicts);
-        } else if (excess && ratio >= WARNING_RATIO) {
+        } else if (excess && ratio >= warningRatio) {
             unhealthy(state, run, norm, Severity.warning, ratio, jump(norm, ratio), verdicts);
         } else if (startUp) {
             String message = "gradient norm is " + Figures.text(g) + " at step " + step + ", within the first "

@@ -48,6 +48,12 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
     static final double MOMENT_DOF = 2;
     static final double LEAST_VARYING_SHARE = 0.2;
 
+    private final double leastPsi;
+
+    FeatureDrift(DetectorSettings settings) {
+        leastPsi = settings.get(Drift.PSI);
+    }
+
     /** The clock and the features of each split. */
     static final class State implements DetectorState {
         final PerScope<Split> splits = new PerScope<>(1, 8, Split::new);
@@ -218,10 +224,10 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
             Arrays.fill(windowBins, 0);
         }
 
-        double leastPsi(Drift drift) {
+        double leastPsi(Drift drift, double least) {
             return referenceBins != null
-                    ? drift.leastPsi(referenceBins.length - 1.0, designEffect())
-                    : drift.leastPsi(MOMENT_DOF, 1);
+                    ? drift.leastPsi(least, referenceBins.length - 1.0, designEffect())
+                    : drift.leastPsi(least, MOMENT_DOF, 1);
         }
 
         private static double total(double[] counts) {
@@ -276,6 +282,11 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
     @Override
     public String name() {
         return "feature_drift";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(Drift.PSI);
     }
 
     @Override
@@ -336,7 +347,7 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
         return count == null ? 1 : count;
     }
 
-    private static void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
+    private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
         List<Map.Entry<String, Feature>> tested = new ArrayList<>();
         for (Map.Entry<String, Feature> feature : split.features.entrySet()) {
             if (feature.getValue().test(split.drift)) {
@@ -350,7 +361,7 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
         List<Map.Entry<String, Feature>> drifted = new ArrayList<>();
         for (Map.Entry<String, Feature> entry : tested) {
             Feature feature = entry.getValue();
-            boolean now = feature.p <= limit && feature.psi > feature.leastPsi(split.drift);
+            boolean now = feature.p <= limit && feature.psi > feature.leastPsi(split.drift, leastPsi);
             feature.driftedWindows = now ? feature.driftedWindows + 1 : 0;
             if (feature.driftedWindows >= Drift.WINDOWS_IN_A_ROW) {
                 drifted.add(entry);

@@ -38,13 +38,27 @@ import org.jspecify.annotations.Nullable;
  * Source: DETECTION.md D20.
  */
 public final class InputBottleneck implements Detector<InputBottleneck.State> {
+    static final Setting<Double> SHARE = Setting.number(
+            "share",
+            0.3,
+            0.01,
+            1,
+            "share of the step",
+            "A rank that waits longer for its data in more than half of 100 steps is told. 0.3 is the "
+                    + "usual limit of debugging guides.");
+
     static final String GPU_UTILIZATION = "gpu_utilization";
-    static final double WARNING_SHARE = 0.3;
     static final double INFO_SHARE = 0.1;
     static final double BUSY = 0.7;
     static final int BLOCK = 50;
     static final int CONFIRMATIONS = 2;
     static final double SHORT_STEP_SECONDS = 0.005;
+
+    private final double mostWaiting;
+
+    InputBottleneck(DetectorSettings settings) {
+        mostWaiting = settings.get(SHARE);
+    }
 
     /** For each rank the present block, the one before it, and whether the two of them were over. */
     static final class State implements DetectorState {
@@ -145,6 +159,11 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(SHARE);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class, StepProfile.class);
     }
@@ -179,7 +198,7 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
         }
     }
 
-    private static void profiled(State state, RunView run, int place, StepProfile profile, Verdicts verdicts) {
+    private void profiled(State state, RunView run, int place, StepProfile profile, Verdicts verdicts) {
         Double busy = profile.getGpuUtilizationFraction();
         if (busy != null && busy >= 0 && busy <= 1) {
             float before = state.busy[place];
@@ -194,7 +213,7 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
         }
     }
 
-    private static void add(
+    private void add(
             State state, RunView run, int place, double wait, @Nullable Double time, int steps, Verdicts verdicts) {
         if (time == null || !(time > 0) || !(wait >= 0) || !Double.isFinite(time) || !Double.isFinite(wait)) {
             return;
@@ -207,7 +226,7 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
             state.seconds[place] = 0;
         }
         state.steps[place] += weight;
-        state.over[place] += f > WARNING_SHARE ? weight : 0;
+        state.over[place] += f > mostWaiting ? weight : 0;
         float part = (float) weight / state.steps[place];
         state.share[place] += (f - state.share[place]) * part;
         state.seconds[place] += ((float) Math.min(time, Float.MAX_VALUE) - state.seconds[place]) * part;
@@ -216,7 +235,7 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
         }
     }
 
-    private static void close(State state, RunView run, int place, Verdicts verdicts) {
+    private void close(State state, RunView run, int place, Verdicts verdicts) {
         int steps = state.steps[place] + state.stepsBefore[place];
         int over = state.over[place] + state.overBefore[place];
         boolean first = state.stepsBefore[place] == 0;
@@ -258,7 +277,7 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
         }
     }
 
-    private static Verdicts.Explanation explain(State state, RunView run, int place) {
+    private Verdicts.Explanation explain(State state, RunView run, int place) {
         double share = state.share[place];
         double seconds = state.seconds[place];
         String shortSteps =
@@ -275,8 +294,8 @@ public final class InputBottleneck implements Detector<InputBottleneck.State> {
                                 state.since[place],
                                 run.lastStep(),
                                 share,
-                                WARNING_SHARE,
-                                share / WARNING_SHARE,
+                                mostWaiting,
+                                share / mostWaiting,
                                 "share of step time"),
                         Figures.evidence(
                                 "step_time_seconds",

@@ -28,6 +28,12 @@ import org.jspecify.annotations.Nullable;
  * {@link FeatureDrift}. Source: DETECTION.md D17.
  */
 public final class LabelDrift implements Detector<LabelDrift.State> {
+    private final double leastPsi;
+
+    LabelDrift(DetectorSettings settings) {
+        leastPsi = settings.get(Drift.PSI);
+    }
+
     /** The clock and the classes of each split. */
     static final class State implements DetectorState {
         final PerScope<Split> splits = new PerScope<>(1, 8, Split::new);
@@ -86,6 +92,11 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(Drift.PSI);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(BatchStats.class, PredictionStats.class);
     }
@@ -120,7 +131,7 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
         add(state, run, split == null ? "train" : split, histogram, verdicts);
     }
 
-    private static void add(State state, RunView run, String scope, Map<String, Long> histogram, Verdicts verdicts) {
+    private void add(State state, RunView run, String scope, Map<String, Long> histogram, Verdicts verdicts) {
         Split split = state.splits.of(scope);
         if (split == null) {
             return;
@@ -134,12 +145,12 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
         }
     }
 
-    private static void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
+    private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
         ClassShares shares = split.shares;
         if (shares.classes() >= 2) {
             state.judged = true;
             double psi = shares.psi();
-            boolean now = shares.drifted(psi);
+            boolean now = shares.drifted(psi, leastPsi);
             split.driftedWindows = now ? split.driftedWindows + 1 : 0;
             if (!now) {
                 split.onset = -1;

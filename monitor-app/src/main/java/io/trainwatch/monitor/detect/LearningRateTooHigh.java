@@ -44,15 +44,29 @@ import org.jspecify.annotations.Nullable;
  * DETECTION.md D11.
  */
 public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.State> {
+    static final Setting<Double> LARGE_UPDATE = Setting.number(
+            "large_update",
+            0.03,
+            1e-4,
+            100,
+            "update by weight, per step",
+            "Larger updates are one of the facts of which three make an alert. Healthy ones measured "
+                    + "4e-4 to 6e-3 of the weights.");
+
     static final int FACTS = 3;
     static final long HORIZON = 1000;
     static final int SPIKES = 3;
     static final double SCALES = 3;
     static final double COMPARABLE = 1.5;
-    static final double LARGE_UPDATE = 0.03;
     static final double DEAD_RISE = 0.3;
     static final double ZERO_GRADIENT = 0.7;
     static final int MAX_METRICS = 8;
+
+    private final double largeUpdate;
+
+    LearningRateTooHigh(DetectorSettings settings) {
+        largeUpdate = settings.get(LARGE_UPDATE);
+    }
 
     /** Best scale, dead units, evaluations, size of the updates. */
     static final class State implements DetectorState {
@@ -107,6 +121,11 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
     @Override
     public String name() {
         return "learning_rate_too_high";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(LARGE_UPDATE);
     }
 
     @Override
@@ -206,7 +225,7 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
                 : Double.NaN;
     }
 
-    private static void judge(State state, RunView run, Verdicts verdicts) {
+    private void judge(State state, RunView run, Verdicts verdicts) {
         int score = score(state, run, verdicts.episodes());
         if (score < FACTS) {
             state.since = -1;
@@ -227,11 +246,11 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
                 () -> explain(state, run, verdicts.episodes()));
     }
 
-    private static int score(State state, RunView run, Episodes episodes) {
+    private int score(State state, RunView run, Episodes episodes) {
         int score = 0;
         score += spikes(run, episodes) >= SPIKES ? 1 : 0;
         score += noisy(state, run) ? 1 : 0;
-        score += state.updates.low(run) > LARGE_UPDATE ? 1 : 0;
+        score += state.updates.low(run) > largeUpdate ? 1 : 0;
         score += blewUp(run, episodes) ? 1 : 0;
         score += dies(state) || hardlyAnyGradient(state) ? 1 : 0;
         score += zigZag(state) ? 1 : 0;
@@ -275,7 +294,7 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
         return false;
     }
 
-    private static Verdicts.Explanation explain(State state, RunView run, Episodes episodes) {
+    private Verdicts.Explanation explain(State state, RunView run, Episodes episodes) {
         long step = run.lastStep();
         long from = Math.max(run.firstStep(), step - HORIZON);
         List<Fact> facts = new ArrayList<>();
@@ -294,14 +313,14 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
                     state.bestScale));
         }
         double update = state.updates.low(run);
-        if (update > LARGE_UPDATE) {
+        if (update > largeUpdate) {
             facts.add(fact(
                     "updates of " + Figures.percent(update) + " of the weights or more",
                     "update_to_weight_ratio",
                     from,
                     step,
                     update,
-                    LARGE_UPDATE));
+                    largeUpdate));
         }
         if (blewUp(run, episodes)) {
             facts.add(fact(

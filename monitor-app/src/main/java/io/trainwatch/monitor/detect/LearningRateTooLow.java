@@ -36,14 +36,28 @@ import org.jspecify.annotations.Nullable;
  * LearningRateTooHigh}. Source: DETECTION.md D12.
  */
 public final class LearningRateTooLow implements Detector<LearningRateTooLow.State> {
+    static final Setting<Double> SMALL_UPDATE = Setting.number(
+            "small_update",
+            1e-4,
+            1e-9,
+            1,
+            "update by weight, per step",
+            "Smaller updates count as small. Healthy ones measured 4e-4 to 6e-3 of the weights, those "
+                    + "of rates that were too low 2e-6 to 4e-5.");
+
     static final long EARLIEST = 500;
     static final int LEAST_BLOCKS = BlockMeans.MAX_BLOCKS / 2;
-    static final double SMALL_UPDATE = 1e-4;
     static final double SHARE_OF_PEAK = 0.5;
     static final double TREND = -4;
     static final double STEADY = 0.7;
     static final double LEFT_AT_THE_END = 0.9;
     static final double FROM_SCRATCH = 0.8;
+
+    private final double smallUpdate;
+
+    LearningRateTooLow(DetectorSettings settings) {
+        smallUpdate = settings.get(SMALL_UPDATE);
+    }
 
     /** The loss in equal blocks, the size of the updates, and what was found when the latest block closed. */
     static final class State implements DetectorState {
@@ -86,6 +100,11 @@ public final class LearningRateTooLow implements Detector<LearningRateTooLow.Sta
     @Override
     public String name() {
         return "learning_rate_too_low";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(SMALL_UPDATE);
     }
 
     @Override
@@ -140,7 +159,7 @@ public final class LearningRateTooLow implements Detector<LearningRateTooLow.Sta
         return run.loss().initial() >= FROM_SCRATCH * run.facts().chanceLoss();
     }
 
-    private static void check(State state, RunView run) {
+    private void check(State state, RunView run) {
         double update = state.updates.high(run);
         long maxSteps = run.facts().maxSteps();
         double steps = run.lastStep() - state.firstStep;
@@ -161,7 +180,7 @@ public final class LearningRateTooLow implements Detector<LearningRateTooLow.Sta
         double blocksLeft = Math.max(0, maxSteps - run.lastStep()) / Math.max(1, steps) * n;
         state.projected = now + slope * blocksLeft;
         Gates gates = run.gates();
-        boolean slow = update < SMALL_UPDATE
+        boolean slow = update < smallUpdate
                 && gates.learningRate() > SHARE_OF_PEAK * gates.peakLearningRate()
                 && TheilSen.trend(means, 0, n) < TREND
                 && first < 0
@@ -182,10 +201,10 @@ public final class LearningRateTooLow implements Detector<LearningRateTooLow.Sta
         return LossGates.atFloor(run.loss()) ? LossGates.AT_FLOOR : run.gates().flatLoss(run);
     }
 
-    private static Verdicts.Explanation explain(State state, RunView run) {
+    private Verdicts.Explanation explain(State state, RunView run) {
         double update = state.updates.high(run);
         Evidence ratio = Figures.evidence(
-                "update_to_weight_ratio", state.since, run.lastStep(), update, SMALL_UPDATE, Double.NaN, null);
+                "update_to_weight_ratio", state.since, run.lastStep(), update, smallUpdate, Double.NaN, null);
         Evidence loss = Figures.evidence(
                 "loss",
                 state.since,

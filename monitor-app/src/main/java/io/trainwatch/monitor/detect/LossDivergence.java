@@ -40,6 +40,15 @@ import org.jspecify.annotations.Nullable;
  * Siblings: {@link LossSpike}, {@link ExplodingGradient}. Source: CUSUM on standardised block medians; DETECTION.md D03.
  */
 public final class LossDivergence implements Detector<PerScope<LossDivergence.State>> {
+    static final Setting<Double> LEAST_RISE = Setting.number(
+            "least_rise",
+            0.02,
+            0.001,
+            10,
+            "share of the progress made",
+            "How much of its progress a loss has to lose before its rise counts, beside its noise: none "
+                    + "of 75 healthy GPT trainings does.");
+
     static final int BLOCK = 32;
     static final int DIFFERENCES = 32;
     static final int REFERENCE_BLOCKS = 8;
@@ -47,13 +56,18 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double SLACK = 2;
     static final double LIMIT = 12;
     static final double WINSOR = 8;
-    static final double TOLERANCE = 0.02;
     static final double CRITICAL_SHARE = 0.2;
     static final double SWING_BLOCKS = 64;
     static final int LEVEL_POINTS = 8;
     static final int FIRST_POINTS = 3;
     static final double LEVEL_SHARE = 0.5;
     static final double LEVEL_SCALES = 4;
+
+    private final double leastRise;
+
+    LossDivergence(DetectorSettings settings) {
+        leastRise = settings.get(LEAST_RISE);
+    }
 
     /** The block medians of one loss and where it began. */
     static final class State implements Persistent {
@@ -139,6 +153,11 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_RISE);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -166,7 +185,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
     }
 
-    private static void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
+    private void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
         if (state.points < FIRST_POINTS) {
             state.first3[(int) state.points] = loss.last();
         }
@@ -213,7 +232,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                 message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
     }
 
-    private static void closeBlock(State state, RunView run, Series loss) {
+    private void closeBlock(State state, RunView run, Series loss) {
         double median = medianOf(state.block, BLOCK);
         double emaBefore = state.ema;
         if (state.blocks == 0) {
@@ -261,7 +280,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         state.diverging = state.blocks > ARMED_BLOCKS
                 && state.sum > LIMIT
-                && state.ema - state.reference - state.extreme > TOLERANCE * Math.abs(state.first - state.reference);
+                && state.ema - state.reference - state.extreme > leastRise * Math.abs(state.first - state.reference);
     }
 
     /**

@@ -38,6 +38,17 @@ import org.jspecify.annotations.Nullable;
  * ExplodingGradient}, which is often earlier. Source: OLMo-core's skip-step rule with persistence; DETECTION.md D02.
  */
 public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
+    static final Setting<Double> SIGMAS = Setting.number(
+            "sigmas",
+            5,
+            5,
+            100,
+            "robust standard deviations",
+            "How far a loss has to be above its median of 128 points, three times in five; 1.6 times as "
+                    + "far counts twice in three. A run with heavy tails raises it by itself. Less than 5 would "
+                    + "alarm on healthy runs: at 6 and without persistence it is 197 times in 100,000 steps of 75 "
+                    + "GPT trainings.");
+
     static final double LONE_SCORE = 40;
     static final double RECORD = 2;
     static final double REMEMBERED_POINTS = 32_768;
@@ -48,6 +59,12 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     static final double SMALLEST_MEDIAN = 1e-4;
     static final double SMALLEST_POINT = 1e-5;
     static final double RESOLUTIONS = 4;
+
+    private final double sigmas;
+
+    LossSpike(DetectorSettings settings) {
+        sigmas = settings.get(SIGMAS);
+    }
 
     /** The excess of one loss, and the spike that it is in. */
     static final class State implements Persistent {
@@ -119,6 +136,11 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(SIGMAS);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -143,12 +165,12 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         }
     }
 
-    private static void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
+    private void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
         state.checked = true;
         long step = run.lastStep();
         double x = loss.last();
-        boolean excess = state.excess.add(loss, step);
-        boolean lone = loss.score() > Math.max(LONE_SCORE, RECORD * state.largest)
+        boolean excess = state.excess.add(loss, step, sigmas);
+        boolean lone = loss.score() > Math.max(Math.max(LONE_SCORE, sigmas), RECORD * state.largest)
                 && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
         boolean zeroNow = x == 0 && (state.zeros != 0 || zeroIsOutside(loss));
         state.zeros = ((state.zeros << 1) | (zeroNow ? 1 : 0)) & 0b111;

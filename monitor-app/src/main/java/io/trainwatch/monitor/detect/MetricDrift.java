@@ -50,6 +50,15 @@ import org.jspecify.annotations.Nullable;
  * DETECTION.md D18.
  */
 public final class MetricDrift implements Detector<MetricDrift.State> {
+    static final Setting<Double> LEAST_FALL = Setting.number(
+            "least_fall",
+            0.02,
+            0.0001,
+            1,
+            "share of its best",
+            "How far a metric has to fall behind its best, beside three standard errors and a tenth of "
+                    + "its progress. A choice: less is seldom worth a look.");
+
     static final int MAX_CURVES = 64;
     static final int HISTORY = 32;
     static final int FAR_LAG = 4;
@@ -59,12 +68,17 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     static final double WANDERING = 10;
     static final double PROGRESS = 5;
     static final double SAMPLING = 2;
-    static final double LEAST_RELATIVE = 0.02;
     static final double LEAST_OF_PROGRESS = 0.1;
     /** Policies explore: half of what was learned is lost and found again in healthy runs. */
     static final double LEAST_OF_RETURN = 0.5;
 
     static final int RETURN_BLOCK = 32;
+
+    private final double leastFall;
+
+    MetricDrift(DetectorSettings settings) {
+        leastFall = settings.get(LEAST_FALL);
+    }
 
     /** The curves, and what could not be judged. */
     static final class State implements DetectorState {
@@ -209,6 +223,11 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_FALL);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(EvaluationCompleted.class, StepCompleted.class);
     }
@@ -241,7 +260,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         return event.getStep() == null ? run.lastStep() : event.getStep();
     }
 
-    private static void evaluation(State state, RunView run, long step, EvaluationCompleted body, Verdicts verdicts) {
+    private void evaluation(State state, RunView run, long step, EvaluationCompleted body, Verdicts verdicts) {
         if (body.getMetrics() == null) {
             return;
         }
@@ -272,7 +291,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         }
     }
 
-    private static void returns(State state, RunView run, long step, Map<String, Double> metrics, Verdicts verdicts) {
+    private void returns(State state, RunView run, long step, Map<String, Double> metrics, Verdicts verdicts) {
         for (Map.Entry<String, Double> metric : metrics.entrySet()) {
             if (!Double.isFinite(metric.getValue()) || !MetricDirection.isReturn(metric.getKey())) {
                 continue;
@@ -301,7 +320,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         return curve;
     }
 
-    private static void judge(
+    private void judge(
             State state,
             RunView run,
             Curve curve,
@@ -327,7 +346,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         double noise = Math.max((calm ? ERRORS : WANDERING) * scatter, Double.isNaN(error) ? 0 : ERRORS * error);
         double margin = noise + luck;
         double share = MetricDirection.isReturn(name) ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
-        double least = Math.max(LEAST_RELATIVE * Math.abs(curve.best), share * (curve.best - curve.first));
+        double least = Math.max(leastFall * Math.abs(curve.best), share * (curve.best - curve.first));
         if (fall > margin && fall > least) {
             if (curve.low++ == 0) {
                 curve.onset = step;

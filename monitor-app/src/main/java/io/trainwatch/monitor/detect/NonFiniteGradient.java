@@ -30,7 +30,15 @@ import org.jspecify.annotations.Nullable;
  * chronicles; DETECTION.md D01.
  */
 public final class NonFiniteGradient implements Detector<NonFiniteGradient.State> {
-    static final int SKIPS_IN_A_ROW = 16;
+    static final Setting<Long> SKIPS_IN_A_ROW = Setting.whole(
+            "skips_in_a_row",
+            16,
+            2,
+            10_000,
+            "steps",
+            "More skipped optimizer steps in a row are told. A loss scale that began at 2^16 and far "
+                    + "too high is down at 1 after 16 halvings.");
+
     static final double SKIP_RATE = 0.05;
     static final int SKIP_HORIZON = 500;
     /** The search for the first loss scale skips on purpose. */
@@ -39,6 +47,12 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
     static final int LONE_OVERFLOWS = 2;
     static final int HALVINGS = 5;
     static final int HALVING_STEPS = 50;
+
+    private final long skipsInARow;
+
+    NonFiniteGradient(DetectorSettings settings) {
+        skipsInARow = settings.get(SKIPS_IN_A_ROW);
+    }
 
     /** What it remembers: the latest stretch, the skip rate, the latest halvings of the loss scale. */
     static final class State implements DetectorState {
@@ -97,6 +111,11 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(SKIPS_IN_A_ROW);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -143,7 +162,7 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
                     Severity.critical,
                     verdicts,
                     "loss scale is down to " + Figures.text(state.lossScale) + " and steps are still skipped");
-        } else if (state.skipsInARow > SKIPS_IN_A_ROW || state.skipRate > SKIP_RATE) {
+        } else if (state.skipsInARow > skipsInARow || state.skipRate > SKIP_RATE) {
             amp(
                     state,
                     run,
@@ -172,13 +191,13 @@ public final class NonFiniteGradient implements Detector<NonFiniteGradient.State
         state.lossScale = scale;
     }
 
-    private static void unskipped(State state, RunView run, StepCompleted body, Verdicts verdicts) {
+    private void unskipped(State state, RunView run, StepCompleted body, Verdicts verdicts) {
         long step = run.lastStep();
         Severity severity = Severity.critical;
         if (run.facts().fp16() && body.getOptimizerStepSkipped() == null) {
             state.loneCount = state.lone >= 0 && step - state.lone <= HALVING_STEPS ? state.loneCount + 1 : 1;
             state.lone = step;
-            int usual = state.points <= SEARCH_POINTS ? SKIPS_IN_A_ROW : LONE_OVERFLOWS;
+            long usual = state.points <= SEARCH_POINTS ? skipsInARow : LONE_OVERFLOWS;
             severity = state.loneCount > usual ? Severity.warning : Severity.info;
         }
         if (state.onset < 0) {

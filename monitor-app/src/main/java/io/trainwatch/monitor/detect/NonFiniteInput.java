@@ -35,23 +35,18 @@ import org.jspecify.annotations.Nullable;
  * {@link NonFiniteLoss}, {@link AbnormalInput}. Sources: UMLAUT (NaN in input); DETECTION.md D19.
  */
 public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
+    static final Setting<Set<String>> ALLOW_NAN = Setting.names(
+            "allow_nan",
+            "Features that may hold NaN or infinity, by name: the model handles them, by a mask or by trees. None by"
+                    + " default, since one such value makes the loss of most models NaN.");
+
     static final int MAX_FEATURES = 256;
     static final int STEPS_TO_THE_LOSS = 2;
 
     private final Set<String> allowNan;
 
-    /** Every feature has to be finite. */
-    public NonFiniteInput() {
-        this(Set.of());
-    }
-
-    /**
-     * Some features may be non-finite.
-     *
-     * @param allowNan their names
-     */
-    public NonFiniteInput(Set<String> allowNan) {
-        this.allowNan = Set.copyOf(allowNan);
+    NonFiniteInput(DetectorSettings settings) {
+        allowNan = settings.get(ALLOW_NAN);
     }
 
     /** The splits, and whether any feature was counted. */
@@ -118,6 +113,11 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
     @Override
     public String name() {
         return "non_finite_input";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(ALLOW_NAN);
     }
 
     @Override

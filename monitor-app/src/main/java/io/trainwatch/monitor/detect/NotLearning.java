@@ -47,7 +47,16 @@ import org.jspecify.annotations.Nullable;
  * purpose. Siblings: {@link LossPlateau} for what learned and stopped. Source: DETECTION.md D04.
  */
 public final class NotLearning implements Detector<NotLearning.State> {
-    static final int FIRST_CHECK = 500;
+    static final Setting<Long> FIRST_CHECK = Setting.whole(
+            "first_check",
+            500,
+            50,
+            1_000_000,
+            "steps",
+            "After so many steps something should have been learned; a quarter of max_steps where that is "
+                    + "less, and never before twice the warm-up. A run that begins slowly, as on random labels or "
+                    + "in reinforcement learning, needs more.");
+
     static final int EARLIEST_CHECK = 50;
     static final int FIRST_POINTS = 50;
     static final int LATEST_POINTS = 100;
@@ -62,6 +71,12 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final double RETURN_ERRORS = 2;
     static final double LEAST_RETURN = 0.05;
     static final double CEILING = 0.1;
+
+    private final long firstCheck;
+
+    NotLearning(DetectorSettings settings) {
+        firstCheck = settings.get(FIRST_CHECK);
+    }
 
     /** First and latest points of the loss, and when to look next. */
     static final class State implements DetectorState {
@@ -122,6 +137,11 @@ public final class NotLearning implements Detector<NotLearning.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(FIRST_CHECK);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class);
     }
@@ -148,7 +168,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
         state.points++;
         long steps = run.stepsSeen() + 1;
         if (state.nextCheck == 0) {
-            state.nextCheck = firstCheck(run);
+            state.nextCheck = firstCheck(run, firstCheck);
         }
         if ((steps >= state.nextCheck || hasNoGradient(run, state)) && state.points >= FEWEST_POINTS) {
             long warmup = run.gates().warmupEnd(run.facts());
@@ -234,9 +254,13 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     /** Steps after which something should have been learned. */
     static long firstCheck(RunView run) {
+        return firstCheck(run, FIRST_CHECK.standard());
+    }
+
+    private static long firstCheck(RunView run, long most) {
         long maxSteps = run.facts().maxSteps();
-        long quarter = maxSteps > 0 ? maxSteps / 4 : FIRST_CHECK;
-        return Math.max(EARLIEST_CHECK, Math.min(FIRST_CHECK, quarter));
+        long quarter = maxSteps > 0 ? maxSteps / 4 : most;
+        return Math.max(EARLIEST_CHECK, Math.min(most, quarter));
     }
 
     /** Every gradient norm so far was exactly 0: none is in the window, which holds logarithms. */
@@ -303,7 +327,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
         }
         return run.loss().points() == 0
                 ? "step_completed.loss, or " + FEWEST_EPISODES + " episodes of a return"
-                : firstCheck(run) + " steps and " + FEWEST_POINTS + " points of loss, " + (run.stepsSeen() + 1)
+                : firstCheck(run, firstCheck) + " steps and " + FEWEST_POINTS + " points of loss, " + (run.stepsSeen() + 1)
                         + " and " + state.points + " came";
     }
 }

@@ -51,11 +51,18 @@ import org.jspecify.annotations.Nullable;
  * DETECTION.md D15.
  */
 public final class PredictionCollapse implements Detector<PredictionCollapse.State> {
+    static final Setting<Double> ONE_CLASS = Setting.number(
+            "share",
+            0.95,
+            0.5,
+            1,
+            "share of the predictions",
+            "Predictions are collapsed where more of them are one class, and less than 80 % of the " + "labels are.");
+
     static final long FIRST_STEPS = 100;
     static final int PER_CLASS = 20;
     static final int MIN_WINDOW = 100;
     static final int MAX_WINDOW = 500;
-    static final double ONE_CLASS = 0.95;
     static final double MAJORITY = 0.8;
     static final double LEAST_ENTROPY_RATIO = 0.5;
     static final double LEAST_STD_RATIO = 0.05;
@@ -70,6 +77,12 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     static final int BEATEN_POINTS = 20;
 
     private static final Pattern DISCRIMINATOR = Pattern.compile("(^|[^a-z])(d|disc|discriminator)([^a-z]|$)");
+
+    private final double oneClass;
+
+    PredictionCollapse(DetectorSettings settings) {
+        oneClass = settings.get(ONE_CLASS);
+    }
 
     /** The windows of each split, the diversity metrics and the discriminators. */
     static final class State implements DetectorState {
@@ -218,6 +231,11 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(ONE_CLASS);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(PredictionStats.class, BatchStats.class, EvaluationCompleted.class, StepCompleted.class);
     }
@@ -267,7 +285,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         }
     }
 
-    private static void predictions(State state, RunView run, PredictionStats body, Verdicts verdicts) {
+    private void predictions(State state, RunView run, PredictionStats body, Verdicts verdicts) {
         String scope = split(body.getSplit());
         Map<String, Long> histogram = body.getPredictedClassHistogram();
         boolean classes = histogram != null && !histogram.isEmpty();
@@ -318,11 +336,11 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         return top;
     }
 
-    private static void judge(State state, RunView run, Window window, String scope, Verdicts verdicts) {
+    private void judge(State state, RunView run, Window window, String scope, Verdicts verdicts) {
         String why = collapse(run, window);
         if (why == null) {
             if (run.stepsSeen() >= FIRST_STEPS) {
-                window.varied |= window.predicted.total() == 0 || window.predictedShare() <= ONE_CLASS;
+                window.varied |= window.predicted.total() == 0 || window.predictedShare() <= oneClass;
                 state.judged = true;
             }
             window.collapsed = 0;
@@ -363,18 +381,18 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
                 && !run.gates().learningRateStillRising();
     }
 
-    private static @Nullable String collapse(RunView run, Window window) {
+    private @Nullable String collapse(RunView run, Window window) {
         if (window.predicted.total() > 0) {
             ClassCensus labels = labels(window);
             String most = window.predicted.most();
             double share = window.predictedShare();
             if (labels.total() == 0) {
                 // Without labels one class may be right: unless it was different before.
-                return share > ONE_CLASS && window.varied
+                return share > oneClass && window.varied
                         ? oneClass(share, most) + ", which was different before"
                         : null;
             }
-            if (share > ONE_CLASS && window.labelShare() < MAJORITY) {
+            if (share > oneClass && window.labelShare() < MAJORITY) {
                 return oneClass(share, most) + ", where one has " + Figures.percent(window.labelShare()) + " of labels";
             }
             boolean even = window.labelShare() < MAJORITY && !run.facts().predictsTokens();
@@ -405,10 +423,10 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     }
 
     /** Whether one class is predicted alone because the labels are nearly all of it. */
-    private static boolean majorityAlone(Window window) {
+    private boolean majorityAlone(Window window) {
         return window.predicted.total() > 0
                 && labels(window).total() > 0
-                && window.predictedShare() > ONE_CLASS
+                && window.predictedShare() > oneClass
                 && window.labelShare() >= MAJORITY;
     }
 

@@ -31,6 +31,12 @@ import org.jspecify.annotations.Nullable;
 public final class PredictionDrift implements Detector<PredictionDrift.State> {
     static final int WINDOWS_OF_AGREEMENT = 2;
 
+    private final double leastPsi;
+
+    PredictionDrift(DetectorSettings settings) {
+        leastPsi = settings.get(Drift.PSI);
+    }
+
     /** The clock and the classes of each split. */
     static final class State implements DetectorState {
         final PerScope<Split> splits = new PerScope<>(1, 8, Split::new);
@@ -109,6 +115,11 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(Drift.PSI);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(PredictionStats.class, BatchStats.class);
     }
@@ -164,7 +175,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
         return split == null ? "train" : split;
     }
 
-    private static void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
+    private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
         ClassShares shares = split.shares;
         if (shares.classes() < 2) {
             shares.nextWindow();
@@ -172,7 +183,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
             return;
         }
         double psi = shares.psi();
-        boolean left = shares.drifted(psi);
+        boolean left = shares.drifted(psi, leastPsi);
         if (split.agreed < WINDOWS_OF_AGREEMENT) {
             split.agreed++;
             if (left) {

@@ -30,8 +30,22 @@ import org.jspecify.annotations.Nullable;
  * SageMaker Debugger's SaturatedActivation; DETECTION.md D08.
  */
 public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
-    static final double LIMIT = 0.7;
+    static final Setting<Double> SHARE = Setting.number(
+            "share",
+            0.7,
+            0.01,
+            1,
+            "share of the activations of a layer",
+            "A layer with more saturated activations, in three reports in a row, is told. Healthy first "
+                    + "layers of tanh reach 0.35, of sigmoid 0.5, faulty ones 0.91 and more.");
+
     static final String MAY_BE_OUTPUT = "may_be_output";
+
+    private final double mostSaturated;
+
+    SaturatedUnits(DetectorSettings settings) {
+        mostSaturated = settings.get(SHARE);
+    }
 
     /** The layers that are saturated. */
     static final class State implements DetectorState {
@@ -59,6 +73,11 @@ public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
     @Override
     public String name() {
         return "saturated_units";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(SHARE);
     }
 
     @Override
@@ -94,7 +113,7 @@ public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
                 state.offenders.begin();
             }
             lastIsDeclared = layer != null;
-            state.offenders.note(stats.getName(), share > LIMIT, share, step, layers);
+            state.offenders.note(stats.getName(), share > mostSaturated, share, step, layers);
         }
         if (layers == 0) {
             return;
@@ -113,7 +132,8 @@ public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
                 Severity.warning,
                 saturated.get(0).since,
                 mayBeOutput ? MAY_BE_OUTPUT : null,
-                () -> DeadUnits.explain("saturated units", saturated, of, state.offenders.beyond(), step, LIMIT));
+                () -> DeadUnits.explain(
+                        "saturated units", saturated, of, state.offenders.beyond(), step, mostSaturated));
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -37,16 +38,47 @@ import org.jspecify.annotations.Nullable;
  * longer than any gap before, in a run that sends no heartbeats with their phase. Source: DETECTION.md D23.
  */
 public final class StalledRun implements Detector<StalledRun.State> {
+    static final Setting<Duration> SHORTEST = Setting.duration(
+            "shortest",
+            Duration.ofMinutes(1),
+            Duration.ofSeconds(1),
+            Duration.ofDays(1),
+            "A run is never said to be silent sooner, however short its steps are: a checkpoint or an "
+                    + "evaluation fits in.");
+
+    static final Setting<Duration> LONGEST = Setting.duration(
+            "longest",
+            Duration.ofMinutes(45),
+            Duration.ofSeconds(1),
+            Duration.ofDays(7),
+            "A run is said to be silent after this at the latest; between the two it is five times its "
+                    + "longest gap so far.");
+
+    static final Setting<Duration> START_UP = Setting.duration(
+            "start_up",
+            Duration.ofMinutes(20),
+            Duration.ofSeconds(1),
+            Duration.ofDays(7),
+            "How long a run may take for its first step, with loading data and compiling. Source: "
+                    + "MaxInitializationTime of Amazon SageMaker Debugger.");
+
     static final double SAFETY_FACTOR = 5;
-    static final long SHORTEST_MS = 60_000;
-    static final long LONGEST_MS = 45 * 60_000;
-    static final long START_UP_MS = 20 * 60_000;
     static final double FORGETTING = 0.998;
     static final String REPLAY = "replay";
     static final int REPLAYS = 3;
 
     private static final String IDLE = "idle";
     private static final List<String> PAUSES = List.of("init", "evaluation", "checkpoint", "compile");
+
+    private final long shortestMs;
+    private final long longestMs;
+    private final long startUpMs;
+
+    StalledRun(DetectorSettings settings) {
+        shortestMs = settings.get(SHORTEST).toMillis();
+        longestMs = settings.get(LONGEST).toMillis();
+        startUpMs = settings.get(START_UP).toMillis();
+    }
 
     /** Arrivals of progress and of heartbeats, monitor's clock. */
     static final class State implements DetectorState {
@@ -120,6 +152,11 @@ public final class StalledRun implements Detector<StalledRun.State> {
     @Override
     public String name() {
         return "stalled_run";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(SHORTEST, LONGEST, START_UP);
     }
 
     @Override
@@ -239,24 +276,24 @@ public final class StalledRun implements Detector<StalledRun.State> {
                 () -> explain(state, run, silence, deadline, alive, nowMs));
     }
 
-    static long deadlineMs(State state) {
+    long deadlineMs(State state) {
         if (!state.progressed) {
-            return START_UP_MS;
+            return startUpMs;
         }
         return clamp(SAFETY_FACTOR * state.longestGapMs);
     }
 
     /** What a process that lives may take for the phase that it told; 0 where it told none. */
-    private static long pauseDeadlineMs(State state) {
+    private long pauseDeadlineMs(State state) {
         if (state.pause < 0) {
             return 0;
         }
         double longest = state.longestPauseMs[state.pause];
-        return longest == 0 ? START_UP_MS : clamp(SAFETY_FACTOR * longest);
+        return longest == 0 ? startUpMs : clamp(SAFETY_FACTOR * longest);
     }
 
-    private static long clamp(double deadlineMs) {
-        return (long) Math.max(SHORTEST_MS, Math.min(LONGEST_MS, deadlineMs));
+    private long clamp(double deadlineMs) {
+        return (long) Math.max(shortestMs, Math.min(longestMs, deadlineMs));
     }
 
     private static Verdicts.Explanation explain(

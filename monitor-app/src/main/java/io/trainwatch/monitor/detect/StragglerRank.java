@@ -43,10 +43,18 @@ import org.jspecify.annotations.Nullable;
  * Siblings: {@link ThroughputDrop}, {@link InputBottleneck}. Source: DETECTION.md D22.
  */
 public final class StragglerRank implements Detector<StragglerRank.State> {
+    static final Setting<Double> SLOWDOWN = Setting.number(
+            "slowdown",
+            0.07,
+            0.01,
+            10,
+            "share of the median step time of all ranks",
+            "How much longer a rank has to take than the others, in 3 of 4 rounds. Simulated: no false "
+                    + "alarm in 1,024 ranks and 400 reports.");
+
     static final String FROM_START = "from_start";
     static final String ROTATING = "rotating";
     static final int LEAST_RANKS = 4;
-    static final double SLOW_RATIO = 1.07;
     static final double SLOW_SCORE = 5;
     static final double SCALE_FLOOR = 0.005;
     static final double CRITICAL_RATIO = 1.33;
@@ -59,6 +67,12 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
     private static final int MAX_HOSTS = 32;
     private static final int MAX_NAMED = 4;
     private static final long NO_STEP = Long.MIN_VALUE;
+
+    private final double slowRatio;
+
+    StragglerRank(DetectorSettings settings) {
+        slowRatio = 1 + settings.get(SLOWDOWN);
+    }
 
     /** The rounds that are still open, and of each rank its last excesses; an excess is x / M where slow, else 0. */
     static final class State implements DetectorState {
@@ -233,6 +247,11 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(SLOWDOWN);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepProfile.class, StepCompleted.class);
     }
@@ -298,7 +317,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
     }
 
     /** The round of the step, opened in place of the oldest; -1 if it has been closed already. */
-    private static int round(State state, RunView run, long step, Verdicts verdicts) {
+    private int round(State state, RunView run, long step, Verdicts verdicts) {
         int oldest = 0;
         for (int i = 0; i < ROUNDS; i++) {
             if (state.steps[i] == step) {
@@ -322,7 +341,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
         return oldest;
     }
 
-    private static void judge(State state, RunView run, int round, Verdicts verdicts) {
+    private void judge(State state, RunView run, int round, Verdicts verdicts) {
         state.judged[round] = true;
         state.judgedRounds++;
         float[] times = state.times[round];
@@ -348,7 +367,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
         state.slowestPlace[place] = slowest;
         for (int i = 0; i < size; i++) {
             if (!Float.isNaN(times[i])) {
-                boolean slow = times[i] > SLOW_RATIO * median && (times[i] - median) / scale > SLOW_SCORE;
+                boolean slow = times[i] > slowRatio * median && (times[i] - median) / scale > SLOW_SCORE;
                 System.arraycopy(state.excesses, MEMORY * i, state.excesses, MEMORY * i + 1, MEMORY - 1);
                 state.excesses[MEMORY * i] = slow ? times[i] / median : 0;
                 state.rounds[i] = (byte) Math.min(MEMORY, state.rounds[i] + 1);
@@ -358,7 +377,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
         say(state, run, state.steps[round], times, median, verdicts);
     }
 
-    private static void say(State state, RunView run, long step, float[] times, float median, Verdicts verdicts) {
+    private void say(State state, RunView run, long step, float[] times, float median, Verdicts verdicts) {
         List<Integer> changed = new ArrayList<>();
         List<Integer> fromStart = new ArrayList<>();
         Severity severity = Severity.warning;
@@ -410,7 +429,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
     }
 
     /** The oldest round that still is open, at which the first of the ranks took as long as now. */
-    private static long firstSlowStep(State state, List<Integer> slow, long step) {
+    private long firstSlowStep(State state, List<Integer> slow, long step) {
         long first = step;
         for (int i = 0; i < ROUNDS; i++) {
             if (state.judged[i]) {
@@ -423,7 +442,7 @@ public final class StragglerRank implements Detector<StragglerRank.State> {
                 }
                 float median = Medians.of(present, count);
                 for (int place : slow) {
-                    if (state.times[i][place] > SLOW_RATIO * median) {
+                    if (state.times[i][place] > slowRatio * median) {
                         first = Math.min(first, state.steps[i]);
                     }
                 }

@@ -41,10 +41,18 @@ import org.jspecify.annotations.Nullable;
  * D14.
  */
 public final class SuspiciousValidation implements Detector<SuspiciousValidation.State> {
+    static final Setting<Double> LEAST_BETTER = Setting.number(
+            "least_better",
+            0.2,
+            0.01,
+            100,
+            "share of the training loss",
+            "A validation loss that is better by more, in the same mode and five times in a row, is "
+                    + "suspicious, unless the validation set really is that much easier.");
+
     static final String OVERLAP = "train_eval_overlap_count";
     static final double SMALL_OVERLAP = 0.01;
     static final double ERRORS = 3;
-    static final double LEAST_BETTER = 0.2;
     static final int BETTER_IN_A_ROW = 5;
     static final double NEARLY_PERFECT = 0.99;
     static final int EARLY_IN_A_ROW = 3;
@@ -52,6 +60,12 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
     static final int ALIKE_IN_A_ROW = 10;
     static final double ALIKE_WITHIN = 0.01;
     static final double CORRELATED = 0.99;
+
+    private final double leastBetter;
+
+    SuspiciousValidation(DetectorSettings settings) {
+        leastBetter = settings.get(LEAST_BETTER);
+    }
 
     /** The datasets, and whether there was anything to judge. */
     static final class State implements DetectorState {
@@ -163,6 +177,11 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_BETTER);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(EvaluationCompleted.class, PreflightCompleted.class);
     }
@@ -230,7 +249,7 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
         }
     }
 
-    private static void losses(
+    private void losses(
             State state, RunView run, EvaluationCompleted body, long step, double epoch, Verdicts verdicts) {
         Double val = body.getMetrics().get("loss");
         Double train = body.getTrainLossSameMode();
@@ -245,7 +264,7 @@ public final class SuspiciousValidation implements Detector<SuspiciousValidation
         state.judged = true;
         curve.add(val, train);
         double error = StandardError.of(run, body, "loss", val);
-        double margin = Math.max(LEAST_BETTER * Math.abs(train), Double.isNaN(error) ? 0 : ERRORS * error);
+        double margin = Math.max(leastBetter * Math.abs(train), Double.isNaN(error) ? 0 : ERRORS * error);
         boolean better = train - val > margin;
         curve.better = better ? curve.better + 1 : 0;
         if (curve.better == 1) {

@@ -23,8 +23,22 @@ import org.jspecify.annotations.Nullable;
  * Siblings: {@link StalledRun} for silence. Source: DETECTION.md D26.
  */
 public final class TelemetryGap implements Detector<TelemetryGap.State> {
+    static final Setting<Double> SHARE = Setting.number(
+            "share",
+            0.01,
+            0.0001,
+            1,
+            "share of the events",
+            "More missing events are a warning, fewer are info. A choice: from there on, what is "
+                    + "counted in a row no longer is.");
+
     static final int HORIZON = 1000;
-    static final double WARNING_SHARE = 0.01;
+
+    private final double mostMissing;
+
+    TelemetryGap(DetectorSettings settings) {
+        mostMissing = settings.get(SHARE);
+    }
 
     /** Missing events when the present stretch of {@value #HORIZON} began. */
     static final class State implements DetectorState {
@@ -61,6 +75,11 @@ public final class TelemetryGap implements Detector<TelemetryGap.State> {
     @Override
     public String name() {
         return "telemetry_gap";
+    }
+
+    @Override
+    public List<Setting<?>> settings() {
+        return List.of(SHARE);
     }
 
     @Override
@@ -105,7 +124,7 @@ public final class TelemetryGap implements Detector<TelemetryGap.State> {
         double share = missing / (double) (missing + HORIZON);
         verdicts.unhealthy(
                 Verdicts.RUN,
-                share > WARNING_SHARE ? Severity.warning : Severity.info,
+                share > mostMissing ? Severity.warning : Severity.info,
                 state.onset,
                 null,
                 () -> explain(state, run, missing, share));

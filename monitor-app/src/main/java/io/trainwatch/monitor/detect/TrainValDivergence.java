@@ -37,16 +37,29 @@ import org.jspecify.annotations.Nullable;
  * validation noise above 5 % with few evaluations hides a turn. Sources: Prechelt 1998 (GL, UP); DETECTION.md D13.
  */
 public final class TrainValDivergence implements Detector<TrainValDivergence.State> {
+    static final Setting<Double> LEAST_RISE = Setting.number(
+            "least_rise",
+            0.05,
+            0.001,
+            100,
+            "share of its best, and of the progress made",
+            "How far the validation loss has to be above its best while the training loss goes on "
+                    + "falling. Source: the generalisation loss of Prechelt.");
+
     static final int HISTORY = 20;
     static final int MAX_STRIP = 5;
     /** Three rises over strips that are longer than this would need the minimum in the first quarter of the curve. */
     static final int EVALUATIONS_PER_STRIP = 8;
 
     static final int RISES = 3;
-    static final double LEAST_GL = 0.05;
-    static final double LEAST_SCALE_FREE_GL = 0.05;
     static final double CRITICAL_SCALE_FREE_GL = 0.1;
     static final double STANDARD_ERRORS = 2;
+
+    private final double leastRise;
+
+    TrainValDivergence(DetectorSettings settings) {
+        leastRise = settings.get(LEAST_RISE);
+    }
 
     /** Mean training loss since the latest evaluation, and the curve of each dataset. */
     static final class State implements DetectorState {
@@ -134,6 +147,11 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_RISE);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(StepCompleted.class, EvaluationCompleted.class);
     }
@@ -163,7 +181,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         }
     }
 
-    private static void evaluation(
+    private void evaluation(
             State state, RunView run, TrainingEvent event, EvaluationCompleted body, Verdicts verdicts) {
         Double loss = body.getMetrics() == null ? null : body.getMetrics().get("loss");
         if (state.trainPoints > 0) {
@@ -200,7 +218,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         }
         double gl = curve.best > 0 ? now / curve.best - 1 : Double.POSITIVE_INFINITY;
         double scaleFree = (now - curve.best) / Math.abs(curve.first - curve.best);
-        boolean above = gl > LEAST_GL && scaleFree > LEAST_SCALE_FREE_GL;
+        boolean above = gl > leastRise && scaleFree > leastRise;
         boolean fires = above && rises(curve, k) && train <= curve.trainAtBest;
         if (fires && !curve.open) {
             curve.open = true;

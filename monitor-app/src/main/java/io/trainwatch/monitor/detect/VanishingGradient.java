@@ -43,8 +43,24 @@ import org.jspecify.annotations.Nullable;
  * Amazon SageMaker Debugger's VanishingGradient (mean &lt; 1e-7); DETECTION.md D07.
  */
 public final class VanishingGradient implements Detector<VanishingGradient.State> {
-    static final double LEAST_RATIO = 1e-3;
-    static final double SMALL = 1e-6;
+    static final Setting<Double> LEAST_RATIO = Setting.number(
+            "least_ratio",
+            1e-3,
+            1e-9,
+            1,
+            "gradient norm near the input by that at the output",
+            "Below it the gradient does not reach the layers near the input, where its mean is small "
+                    + "too. Healthy networks measured 0.07 to 5.6, vanishing ones at most 4.4e-6. Source: "
+                    + "AutoTrainer.");
+
+    static final Setting<Double> SMALL = Setting.number(
+            "small",
+            1e-6,
+            1e-12,
+            1,
+            "mean |gradient|",
+            "What counts as small near the input. A converged run had 2e-6 at a ratio of 1, hence both.");
+
     static final double NOTHING = 1e-9;
     static final double NOTHING_SHARE = 0.3;
     static final int REPORTS = 3;
@@ -54,6 +70,14 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
     static final int MAX_ZEROS = 1024;
     /** Scope of the total norm, which has verdicts of its own. */
     static final String TOTAL = "grad_norm";
+
+    private final double leastRatio;
+    private final double small;
+
+    VanishingGradient(DetectorSettings settings) {
+        leastRatio = settings.get(LEAST_RATIO);
+        small = settings.get(SMALL);
+    }
 
     /** The stretch of vanished reports, the stretch of zero norms, and what was zero from the start. */
     static final class State implements DetectorState {
@@ -114,6 +138,11 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
     }
 
     @Override
+    public List<Setting<?>> settings() {
+        return List.of(LEAST_RATIO, SMALL);
+    }
+
+    @Override
     public Set<Class<?>> reads() {
         return Set.of(TensorStats.class, StepCompleted.class);
     }
@@ -168,7 +197,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
         }
     }
 
-    private static void tensors(State state, RunView run, TrainingEvent event, TensorStats body, Verdicts verdicts) {
+    private void tensors(State state, RunView run, TrainingEvent event, TensorStats body, Verdicts verdicts) {
         List<WeightTensor> gradients = WeightTensor.matrices(body, run, TensorKind.gradient);
         if (gradients.isEmpty()) {
             return;
@@ -184,7 +213,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
             return;
         }
         state.checked = true;
-        if (!flow.vanished()) {
+        if (!flow.vanished(leastRatio, small)) {
             state.reports = 0;
             verdicts.healthy(Verdicts.RUN);
             return;
@@ -199,7 +228,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
         if (state.reports >= REPORTS && step - state.since >= LEAST_SPAN) {
             long since = state.since;
             verdicts.unhealthy(
-                    Verdicts.RUN, Severity.warning, since, suppressedBy(run), () -> flow.explain(since, step));
+                    Verdicts.RUN, Severity.warning, since, suppressedBy(run), () -> flow.explain(since, step, small));
         }
     }
 
@@ -285,11 +314,11 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
                     starved);
         }
 
-        boolean vanished() {
-            return (first < LEAST_RATIO * last && mean < SMALL) || starved >= NOTHING_SHARE * gradients.size();
+        boolean vanished(double leastRatio, double small) {
+            return (first < leastRatio * last && mean < small) || starved >= NOTHING_SHARE * gradients.size();
         }
 
-        Verdicts.Explanation explain(long since, long step) {
+        Verdicts.Explanation explain(long since, long step, double small) {
             WeightTensor input = gradients.get(0);
             WeightTensor output = gradients.get(gradients.size() - 1);
             String starve = starved == 0
@@ -302,7 +331,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
             evidence.add(Figures.evidence(
                     output.name(), since, step, output.norm(), Double.NaN, Double.NaN, "gradient norm"));
             evidence.add(
-                    Figures.evidence("mean |gradient| near the input", since, step, mean, SMALL, Double.NaN, null));
+                    Figures.evidence("mean |gradient| near the input", since, step, mean, small, Double.NaN, null));
             return new Verdicts.Explanation(
                     "gradients do not reach the layers near the input since step " + since + ": norm "
                             + Figures.text(first) + " there (" + input.name() + "), " + Figures.text(last)

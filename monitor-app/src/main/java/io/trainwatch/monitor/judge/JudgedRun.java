@@ -3,12 +3,20 @@ package io.trainwatch.monitor.judge;
 import io.trainwatch.monitor.alert.AlertLifecycle;
 import io.trainwatch.monitor.detect.DetectorState;
 import io.trainwatch.monitor.run.RunState;
+import java.util.List;
 
 /** All that the monitor knows of one run. Mutable, bounded in size however long the run, owned by one thread. */
 public final class JudgedRun {
     final RunState state;
     AlertLifecycle alerts = new AlertLifecycle();
-    /** One for each detector of the judge, in its order. */
+    final DeclaredSettings declared = new DeclaredSettings();
+
+    /** The detectors that judge it; another one after a declaration that other settings apply to. */
+    Panel panel;
+    /** Settings that it asked for and does not get, each with what is allowed. */
+    List<String> ignoredSettings = List.of();
+
+    /** One for each detector of the panel, in its order. */
     final DetectorState[] detectors;
 
     /** Times that a detector threw and was reset. */
@@ -16,8 +24,9 @@ public final class JudgedRun {
     /** Parts of the state that could not be read after a restart and began anew. */
     long slotsLost;
 
-    JudgedRun(String runId, DetectorState[] detectors) {
+    JudgedRun(String runId, Panel panel, DetectorState[] detectors) {
         this.state = new RunState(runId);
+        this.panel = panel;
         this.detectors = detectors;
     }
 

@@ -19,12 +19,14 @@ import org.jspecify.annotations.Nullable;
  * format, run_id, slots: { name, version, length, bytes }
  * </pre>
  *
- * <p>The run, its alerts and each detector have a slot of their own. A slot that is missing, of another version or
+ * <p>The run, its alerts and each detector have a slot of their own. What the run declared is matched with the rules of
+ * the judge that reads, so a state may come from a judge of other settings. A slot that is missing, of another version or
  * damaged restarts that part alone and is counted ({@link JudgedRun#slotsLost}); the others go on.
  */
 public final class JudgedRunCodec {
     private static final int FORMAT = 1;
     private static final int RUN_VERSION = 2;
+    private static final int DECLARED_VERSION = 1;
     private static final int ALERTS_VERSION = 1;
     private static final int MAX_SLOTS = 1000;
 
@@ -41,10 +43,11 @@ public final class JudgedRunCodec {
         out.writeString(run.runId());
         out.writeLong(run.detectorFailures);
         out.writeLong(run.slotsLost);
-        out.writeInt(2 + run.detectors.length);
+        out.writeInt(3 + run.detectors.length);
         slot("run", RUN_VERSION, run.state);
+        slot("declared", DECLARED_VERSION, run.declared);
         slot("alerts", ALERTS_VERSION, run.alerts);
-        List<Detector<?>> detectors = judge.detectors();
+        List<Detector<?>> detectors = run.panel.detectors;
         for (int i = 0; i < run.detectors.length; i++) {
             DetectorState state = run.detectors[i];
             slot("detector/" + detectors.get(i).name(), state.version(), state);
@@ -82,12 +85,16 @@ public final class JudgedRunCodec {
             anew.slotsLost = run.slotsLost + 1;
             return anew;
         }
+        if (!restore(slots.get("declared"), DECLARED_VERSION, run.declared)) {
+            run.slotsLost++;
+        }
         if (!restore(slots.get("alerts"), ALERTS_VERSION, run.alerts)) {
             run.alerts = new AlertLifecycle();
             run.slotsLost++;
         }
-        List<Detector<?>> detectors = judge.detectors();
-        for (int i = 0; i < run.detectors.length; i++) {
+        judge.settle(run, run.state.lastEventAtMs());
+        List<Detector<?>> detectors = run.panel.detectors;
+        for (int i : run.panel.judging) {
             DetectorState state = run.detectors[i];
             Slot slot = slots.get("detector/" + detectors.get(i).name());
             if (!restore(slot, state.version(), state)) {

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.event.RunFinished;
+import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.detect.Detector;
 import io.trainwatch.monitor.detect.DetectorCatalogue;
@@ -13,12 +14,13 @@ import io.trainwatch.run.NotChecked;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,12 +31,30 @@ import org.jspecify.annotations.Nullable;
  * <p>A detector that throws is reset and counted; the others go on.
  */
 public final class RunJudge {
-    private final List<Detector<?>> detectors;
-    private final Map<Class<?>, int[]> readers = new HashMap<>();
+    /** What is missing of a detector that does not judge because nobody wants it to. */
+    public static final String SWITCHED_OFF = "switched off by configuration";
+
+    /** Stands where the name of a detector does, for settings of a run that cannot be used. */
+    public static final String RUN_SETTINGS = "run_started.settings";
+
+    /** Panels that runs share; what is beyond has one of its own for each run. */
+    private static final int MAX_PANELS = 256;
+
+    private static final int MAX_IGNORED_TOLD = 3;
+
+    private final DetectionSettings settings;
+    private final Function<Map<String, String>, List<Detector<?>>> detectors;
+    private final Map<Map<String, String>, Panel> panels = new ConcurrentHashMap<>();
+    private final Panel forAll;
 
     /** A judge with every detector at its defaults. */
     public RunJudge() {
-        this(DetectorCatalogue.defaults());
+        this(DetectionSettings.DEFAULT);
+    }
+
+    /** A judge with every detector. */
+    public RunJudge(DetectionSettings settings) {
+        this(settings, DetectorCatalogue::with);
     }
 
     /**
@@ -44,33 +64,59 @@ public final class RunJudge {
      * @throws IllegalArgumentException if two have the same name, which names their part of the state
      */
     public RunJudge(List<Detector<?>> detectors) {
-        this.detectors = List.copyOf(detectors);
+        this(DetectionSettings.DEFAULT, values -> detectors);
         Set<String> names = new HashSet<>();
         for (Detector<?> detector : detectors) {
             if (!names.add(detector.name())) {
                 throw new IllegalArgumentException("two detectors are named " + detector.name() + ": rename one");
             }
         }
-        Map<Class<?>, List<Integer>> byBody = new HashMap<>();
-        for (int i = 0; i < detectors.size(); i++) {
-            for (Class<?> body : detectors.get(i).reads()) {
-                byBody.computeIfAbsent(body, b -> new ArrayList<>()).add(i);
-            }
-        }
-        byBody.forEach((body, indexes) ->
-                readers.put(body, indexes.stream().mapToInt(Integer::intValue).toArray()));
     }
 
-    List<Detector<?>> detectors() {
-        return detectors;
+    private RunJudge(DetectionSettings settings, Function<Map<String, String>, List<Detector<?>>> detectors) {
+        this.settings = settings;
+        this.detectors = detectors;
+        forAll = panel(settings.forAll());
+    }
+
+    private Panel panel(Map<String, String> values) {
+        Panel known = panels.get(values);
+        if (known != null) {
+            return known;
+        }
+        Panel panel = new Panel(detectors.apply(values), values);
+        if (panels.size() < MAX_PANELS) {
+            panels.put(Map.copyOf(values), panel);
+        }
+        return panel;
     }
 
     public JudgedRun newRun(String runId) {
-        DetectorState[] states = new DetectorState[detectors.size()];
+        DetectorState[] states = new DetectorState[forAll.detectors.size()];
         for (int i = 0; i < states.length; i++) {
-            states[i] = detectors.get(i).newState();
+            states[i] = forAll.detectors.get(i).newState();
         }
-        return new JudgedRun(runId, states);
+        JudgedRun run = new JudgedRun(runId, forAll, states);
+        run.alerts.settings(forAll.highest, forAll.version);
+        return run;
+    }
+
+    /**
+     * Chooses the panel that what the run declared asks for. A detector that is switched off forgets what it knew, so that
+     * it begins anew where it is switched on again, and its episodes end.
+     */
+    void settle(JudgedRun run, long atMs) {
+        DetectionSettings.Effective effective = settings.forRun(run.state.facts(), run.declared);
+        run.ignoredSettings = effective.ignored();
+        run.panel = panel(effective.values());
+        run.alerts.settings(run.panel.highest, run.panel.version);
+        for (int i = 0; i < run.detectors.length; i++) {
+            if (!run.panel.isOn(i)) {
+                Detector<?> detector = run.panel.detectors.get(i);
+                run.detectors[i] = detector.newState();
+                run.alerts.judgedNoMore(run.state, detector.name(), SWITCHED_OFF, atMs);
+            }
+        }
     }
 
     /**
@@ -84,11 +130,12 @@ public final class RunJudge {
         if (!state.accept(event, arrivedAtMs)) {
             return List.of();
         }
-        int[] readersOfBody = readers.get(event.getBody().getClass());
-        if (readersOfBody != null) {
-            for (int i : readersOfBody) {
-                observe(run, i, event);
-            }
+        if (event.getBody() instanceof RunStarted started) {
+            run.declared.declare(started);
+            settle(run, event.getTimestampMs());
+        }
+        for (int i : run.panel.readers(event.getBody().getClass())) {
+            observe(run, i, event);
         }
         if (event.getBody() instanceof RunFinished finished) {
             run.alerts.runEnded(state, finished.getStatus().name(), event.getTimestampMs());
@@ -98,8 +145,8 @@ public final class RunJudge {
 
     /** Judges the passing of time: the only source of {@code stalled_run}. Call it every second or so. */
     public List<Alert> tick(JudgedRun run, long nowMs) {
-        for (int i = 0; i < detectors.size(); i++) {
-            Detector<?> detector = detectors.get(i);
+        for (int i : run.panel.judging) {
+            Detector<?> detector = run.panel.detectors.get(i);
             run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), nowMs);
             try {
                 ticked(detector, run, i, nowMs);
@@ -111,7 +158,7 @@ public final class RunJudge {
     }
 
     private void observe(JudgedRun run, int i, TrainingEvent event) {
-        Detector<?> detector = detectors.get(i);
+        Detector<?> detector = run.panel.detectors.get(i);
         run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), event.getTimestampMs());
         try {
             observed(detector, run, i, event);
@@ -121,7 +168,7 @@ public final class RunJudge {
     }
 
     private void reset(JudgedRun run, int i) {
-        run.detectors[i] = detectors.get(i).newState();
+        run.detectors[i] = run.panel.detectors.get(i).newState();
         run.detectorFailures++;
     }
 
@@ -189,18 +236,33 @@ public final class RunJudge {
 
     private List<NotChecked> notChecked(JudgedRun run) {
         List<NotChecked> notChecked = new ArrayList<>();
-        for (int i = 0; i < detectors.size(); i++) {
-            String missing = missingOrReset(run, i);
+        for (int i = 0; i < run.detectors.length; i++) {
+            String missing = run.panel.isOn(i) ? missingOrReset(run, i) : SWITCHED_OFF;
             if (missing != null) {
-                notChecked.add(new NotChecked(detectors.get(i).name(), missing));
+                notChecked.add(new NotChecked(run.panel.detectors.get(i).name(), missing));
             }
+        }
+        int ignored = run.ignoredSettings.size() + run.declared.dropped();
+        if (ignored > 0) {
+            List<String> told = new ArrayList<>(
+                    run.ignoredSettings.subList(0, Math.min(run.ignoredSettings.size(), MAX_IGNORED_TOLD)));
+            if (ignored > told.size()) {
+                told.add((ignored - told.size()) + " more");
+            }
+            notChecked.add(new NotChecked(RUN_SETTINGS, "ignored: " + String.join("; ", told)));
         }
         return notChecked;
     }
 
+    /** Whether a detector lacks something, and is neither unwanted nor a note about settings. */
+    public static boolean isMissing(NotChecked notChecked) {
+        return !notChecked.getMissing().equals(SWITCHED_OFF)
+                && !notChecked.getDetector().equals(RUN_SETTINGS);
+    }
+
     private @Nullable String missingOrReset(JudgedRun run, int i) {
         try {
-            return missing(detectors.get(i), run, i);
+            return missing(run.panel.detectors.get(i), run, i);
         } catch (RuntimeException e) {
             reset(run, i);
             return "a state that it can read: its own was reset";

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.metrics;
 import io.prometheus.metrics.model.registry.MultiCollector;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
@@ -134,7 +135,8 @@ public final class RunMetrics implements MultiCollector {
         to.add(MetricCatalog.RUN_EVENTS, run.getEvents(), id, project);
         to.add(MetricCatalog.RUN_EVENTS_DUPLICATE, run.getDuplicates(), id, project);
         to.add(MetricCatalog.RUN_EVENTS_MISSING, run.getMissing(), id, project);
-        to.add(MetricCatalog.RUN_DETECTORS_NOT_CHECKED, run.getNotChecked().size(), id, project);
+        long lacking = run.getNotChecked().stream().filter(RunJudge::isMissing).count();
+        to.add(MetricCatalog.RUN_DETECTORS_NOT_CHECKED, lacking, id, project);
 
         Map<List<String>, Integer> open = new TreeMap<>(Comparator.comparing(List::toString));
         run.getOpenAlerts()

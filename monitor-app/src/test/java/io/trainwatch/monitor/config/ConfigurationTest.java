@@ -3,6 +3,9 @@ package io.trainwatch.monitor.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.trainwatch.monitor.judge.DetectionRule;
+import io.trainwatch.monitor.judge.DetectionSettings;
+import io.trainwatch.monitor.judge.Glob;
 import io.trainwatch.monitor.metrics.MetricsSettings;
 import io.trainwatch.monitor.topology.MonitorSettings.Guarantee;
 import io.trainwatch.monitor.web.HttpSettings;
@@ -10,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -37,8 +41,11 @@ class ConfigurationTest {
 
         String example = Files.readString(EXAMPLE);
         for (String key : new TreeSet<>(Configuration.keys())) {
-            assertThat(example).as(key).containsPattern("(?m)^  " + key.replaceFirst(".*\\.", "") + ":");
+            assertThat(example).as(key).containsPattern("(?m)^ +" + key.replaceFirst(".*\\.", "") + ":");
         }
+        assertThat(example)
+                .as("the part that DetectionSection.document() writes")
+                .endsWith("\n\n" + DetectionSection.document());
     }
 
     @Test
@@ -86,7 +93,8 @@ class ConfigurationTest {
                   prot: 80
                 """, "FILE:2: http.prot: unknown key; allowed under http: host, port, token_file");
         assertRejected(
-                "detectors: on\n", "FILE:1: detectors: unknown key; allowed at the top: http, kafka, metrics, monitor");
+                "detectors: on\n",
+                "FILE:1: detectors: unknown key; allowed at the top: detection, http, kafka, metrics, monitor");
         assertRejected("http: on\n", "FILE:1: http: a section, not a value; allowed in it: host, port, token_file");
         assertRejected(
                 "http:\n  port:\n    number: 1\n",
@@ -148,6 +156,104 @@ class ConfigurationTest {
 
         assertThatThrownBy(() -> Configuration.read(missing, Map.of(), Map.of()))
                 .hasMessage(missing + ": there is no such file");
+    }
+
+    @Test
+    void detectors_are_set_for_all_runs_and_by_rules() throws Exception {
+        DetectionSettings detection = Configuration.read(
+                        file("""
+                detection:
+                  detectors:
+                    loss_spike: {severity: info, sigmas: 8.0}
+                    non_finite_input: {allow_nan: [income, age]}
+                  rules:
+                    - match: {project: "gan-*", labels: {team: vision, cost.center: "4?"}}
+                      detectors:
+                        loss_plateau: {enabled: false}
+                    - match:
+                        run_name: "*-debug"
+                      detectors:
+                        stalled_run:
+                          longest: 120m
+                """), Map.of("TRAINWATCH_DETECTION_DETECTORS_LOSS_SPIKE_SIGMAS", "9"), Map.of())
+                .detection();
+
+        assertThat(detection)
+                .isEqualTo(new DetectionSettings(
+                        Map.of(
+                                "loss_spike.severity", "info",
+                                "loss_spike.sigmas", "9",
+                                "non_finite_input.allow_nan", "age,income"),
+                        List.of(
+                                new DetectionRule(
+                                        new Glob("gan-*"),
+                                        null,
+                                        Map.of("team", new Glob("vision"), "cost.center", new Glob("4?")),
+                                        Map.of("loss_plateau.enabled", "false")),
+                                new DetectionRule(
+                                        null, new Glob("*-debug"), Map.of(), Map.of("stalled_run.longest", "2h")))));
+    }
+
+    @Test
+    void a_mistake_in_the_detectors_is_named_with_its_line_and_what_is_allowed() throws IOException {
+        assertRejected(
+                """
+                detection:
+                  detectors:
+                    loss_plateau:
+                      severity: loud
+                """,
+                "FILE:4: detection.detectors.loss_plateau.severity: 'loud' is not allowed here: info, warning, critical");
+        assertRejected(
+                "detection: {detectors: {loss_spike: {sigmas: 2}}}\n",
+                "FILE:1: detection.detectors.loss_spike.sigmas: '2' is not allowed here: a number, 5 to 100 (robust standard"
+                        + " deviations)");
+        assertRejected(
+                """
+                detection:
+                  detectors:
+                    loss_plateau:
+                      patience: 3
+                """,
+                "FILE:4: detection.detectors.loss_plateau.patience: unknown key; allowed under"
+                        + " detection.detectors.loss_plateau: enabled, least_improvement, severity");
+        assertThatThrownBy(() -> Configuration.read(
+                        file("detection: {detectors: {los_spike: {enabled: false}}}\n"), Map.of(), Map.of()))
+                .hasMessageContaining("trainwatch.yaml:1: detection.detectors.los_spike.enabled: unknown key; allowed"
+                        + " under detection.detectors: abnormal_input, abnormal_weights,");
+    }
+
+    @Test
+    void a_mistake_in_a_rule_is_named_with_its_number() throws IOException {
+        assertRejected("""
+                detection:
+                  rules:
+                    - match: {project: a}
+                      detectors: {loss_spike: {enabled: false}}
+                    - match: {projekt: b}
+                      detectors: {loss_spike: {enabled: maybe}}
+                """, """
+                FILE:6: detection.rules[1].detectors.loss_spike.enabled: 'maybe' is not allowed here: true or false
+                FILE:5: detection.rules[1].match.projekt: unknown key; allowed under detection.rules[1].match: labels,\
+                 project, run_name""");
+        assertRejected(
+                "detection: {rules: [{detectors: {loss_spike: {enabled: false}}}]}\n",
+                "FILE:1: detection.rules[0]: matches no run: give match project, run_name or labels; what is for all is"
+                        + " detection.detectors");
+        assertRejected(
+                "detection: {rules: [{match: {project: a}}]}\n",
+                "FILE:1: detection.rules[0]: sets nothing: give detectors");
+        assertRejected(
+                "detection: {rules: [{match: {project: [a, b]}, detectors: {loss_spike: {enabled: false}}}]}\n",
+                "FILE:1: detection.rules[0].match.project: 'a,b' is not allowed here: a name, or a pattern with * for any"
+                        + " text and ? for one character; no comma: one rule for each pattern");
+        assertRejected(
+                "detection: {rules: gan}\n",
+                "FILE:1: detection.rules: 'gan' is not allowed here: a list of rules, each with match and detectors");
+        assertThatThrownBy(() ->
+                        Configuration.read(file("detection: {rules: {match: {project: a}}}\n"), Map.of(), Map.of()))
+                .hasMessageContaining(
+                        "trainwatch.yaml:1: detection.rules: a list of rules is expected, each beginning with '- match:'");
     }
 
     @Test

@@ -12,8 +12,8 @@ import io.trainwatch.monitor.judge.JudgedRun;
 import io.trainwatch.monitor.judge.RunJudge;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class NonFiniteInputTest implements DetectorContract {
@@ -127,8 +127,10 @@ class NonFiniteInputTest implements DetectorContract {
             batches(run, 20, 0, 0);
             batch(run, 3, 0);
         });
-        assertThat(changes(new NonFiniteInput(), moments)).isEqualTo(1);
-        assertThat(changes(new NonFiniteInput(Set.of("income")), moments)).isZero();
+        assertThat(changes(new NonFiniteInput(DetectorSettings.DEFAULT), moments))
+                .isEqualTo(1);
+        assertThat(changes(new NonFiniteInput(new DetectorSettings(Map.of("allow_nan", "age,income"))), moments))
+                .isZero();
     }
 
     private static int changes(Detector<?> detector, List<RunStream.Moment> moments) {

@@ -3,8 +3,15 @@ package io.trainwatch.monitor.topology;
 import static io.trainwatch.monitor.topology.TopologyRig.header;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Severity;
+import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.judge.DetectionRule;
+import io.trainwatch.monitor.judge.DetectionSettings;
+import io.trainwatch.monitor.judge.Glob;
+import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.streams.test.TestRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -99,6 +107,37 @@ class MonitorTopologyTest {
             assertThat(rig.board.run("sick").orElseThrow().status().getStepsJudged())
                     .isEqualTo(100);
             assertThat(rig.counters.commitsRequested()).isPositive();
+        }
+    }
+
+    @Test
+    void runs_of_two_projects_are_judged_by_their_own_settings() {
+        RunJudge judge = new RunJudge(new DetectionSettings(
+                Map.of(),
+                List.of(new DetectionRule(
+                        new Glob("gan-*"), null, Map.of(), Map.of("non_finite_loss.severity", "info")))));
+        try (TopologyRig rig = new TopologyRig(TopologyRig.settings(dir), judge)) {
+            Trainer gan = new Trainer("gan");
+            Trainer llm = new Trainer("llm");
+            TrainingEvent started = gan.started();
+            ((RunStarted) started.getBody()).setProject("gan-7");
+            rig.send(gan, started);
+            rig.send(llm, llm.started());
+            for (int i = 0; i < 10; i++) {
+                rig.send(gan, gan.step(Double.NaN));
+                rig.send(llm, llm.step(Double.NaN));
+            }
+
+            List<Alert> alerts = rig.alerts();
+            assertThat(alerts)
+                    .filteredOn(alert -> alert.getRunId().equals("gan"))
+                    .isNotEmpty()
+                    .allMatch(alert -> alert.getSeverity() == Severity.info);
+            assertThat(alerts)
+                    .filteredOn(alert -> alert.getRunId().equals("llm"))
+                    .anyMatch(alert -> alert.getSeverity() == Severity.critical);
+            assertThat(alerts).extracting(Alert::getConfigVersion).doesNotContain("");
+            assertThat(rig.statuses().get("gan").getOpenAlerts()).containsEntry("non_finite_loss", "info");
         }
     }
 

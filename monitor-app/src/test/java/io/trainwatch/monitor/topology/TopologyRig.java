@@ -44,9 +44,13 @@ final class TopologyRig implements AutoCloseable {
     }
 
     TopologyRig(MonitorSettings settings) {
+        this(settings, new RunJudge());
+    }
+
+    TopologyRig(MonitorSettings settings, RunJudge judge) {
         Properties properties = Monitor.streamsProperties(settings);
         topics = new Topics(settings.topicPrefix());
-        topology = MonitorTopology.draw(topics, new RunJudge(), board, lag, counters, settings, properties);
+        topology = MonitorTopology.draw(topics, judge, board, lag, counters, settings, properties);
         driver = new TopologyTestDriver(topology, properties, now);
         events = driver.createInputTopic(topics.events(), new ByteArraySerializer(), new ByteArraySerializer());
         alerts = output(topics.alerts());

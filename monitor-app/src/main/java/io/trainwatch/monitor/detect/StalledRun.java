@@ -293,7 +293,7 @@ public final class StalledRun implements Detector<StalledRun.State> {
     }
 
     private long clamp(double deadlineMs) {
-        return (long) Math.max(shortestMs, Math.min(longestMs, deadlineMs));
+        return (long) Math.max((double) shortestMs, Math.min((double) longestMs, deadlineMs));
     }
 
     private static Verdicts.Explanation explain(

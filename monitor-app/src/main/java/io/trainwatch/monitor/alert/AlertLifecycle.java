@@ -104,6 +104,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private String detector = "";
     private int quietVerdicts = 1;
     private long atMs;
+    private long waitedMs;
 
     /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
     public void judging(RunView judged, String byDetector, int untilQuiet, long eventAtMs) {
@@ -114,6 +115,13 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         detector = byDetector;
         quietVerdicts = untilQuiet;
         atMs = eventAtMs;
+        waitedMs = 0;
+    }
+
+    /** The same where no event came but time passed: {@code nowMs} by the clock of the monitor, epoch milliseconds. */
+    public void waiting(RunView judged, String byDetector, int untilQuiet, long nowMs) {
+        judging(judged, byDetector, untilQuiet, nowMs);
+        waitedMs = Math.max(0, nowMs - judged.lastArrivalMs());
     }
 
     /** The alert changes since the last call, in order. */
@@ -212,6 +220,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         }
         run = judged;
         atMs = eventAtMs;
+        waitedMs = 0;
         for (Episode episode : open.values()) {
             episode.alert.setMessage(episode.alert.getMessage() + "; still so when the run ended (" + how + ")");
             change(episode, AlertState.resolved, null);
@@ -231,11 +240,13 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         return open.containsKey(key(byDetector, scope));
     }
 
-    /** The latest state of the most recent episodes, oldest first: those that ended, then those that are open. */
-    public List<Alert> recent() {
+    /** The latest state of the most recent episodes of the run, oldest first: those that ended, then those that are open. */
+    public List<Alert> recent(RunView judged) {
         List<Alert> recent = new ArrayList<>(history);
         for (Episode episode : open.values()) {
-            recent.add(copy(episode.alert));
+            Alert alert = copy(episode.alert);
+            alert.setAcceleratorSecondsLost(LostTime.of(alert, judged.acceleratorSeconds(0) - episode.lostFrom));
+            recent.add(alert);
         }
         return recent.size() <= MAX_HISTORY ? recent : recent.subList(recent.size() - MAX_HISTORY, recent.size());
     }
@@ -260,7 +271,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setOpenedAtMs(atMs);
         alert.setCauses(List.of());
         alert.setConfigVersion("");
-        return new Episode(alert);
+        return new Episode(alert, judged.acceleratorSecondsAt(onsetStep));
     }
 
     private static void describe(
@@ -283,6 +294,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setLastStep(known(judged().lastStep()));
         alert.setResolvedStep(resolvedStep);
         alert.setChangedAtMs(atMs);
+        alert.setAcceleratorSecondsLost(LostTime.of(alert, judged().acceleratorSeconds(waitedMs) - episode.lostFrom));
         alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
         Alert copy = copy(alert);
         if (changes.isEmpty()) {
@@ -379,6 +391,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             out.writeLong(episode.unhealthy);
             out.writeLong(episode.nextUpdate);
             out.writeInt(episode.quiet);
+            out.writeDouble(episode.lostFrom);
             AlertBytes.write(episode.alert, out);
         });
         writeAll(history, out);
@@ -401,7 +414,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             long unhealthy = in.readLong();
             long nextUpdate = in.readLong();
             int quiet = in.readInt();
-            Episode episode = new Episode(AlertBytes.read(in));
+            double lostFrom = in.readDouble();
+            Episode episode = new Episode(AlertBytes.read(in), lostFrom);
             episode.unhealthy = unhealthy;
             episode.nextUpdate = nextUpdate;
             episode.quiet = quiet;
@@ -416,12 +430,16 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     private static final class Episode {
         final Alert alert;
+        /** What the accelerators had spent on the run at the onset, in seconds times ranks. */
+        final double lostFrom;
+
         long unhealthy = 1;
         long nextUpdate = FIRST_UPDATE;
         int quiet;
 
-        Episode(Alert alert) {
+        Episode(Alert alert, double lostFrom) {
             this.alert = alert;
+            this.lostFrom = lostFrom;
         }
     }
 }

@@ -5,6 +5,7 @@ import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import io.trainwatch.attach.LogReader;
+import io.trainwatch.monitor.cli.TextReport.Detail;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.judge.LogVerdict;
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
@@ -50,7 +51,9 @@ import picocli.CommandLine.Spec;
             "  trainwatch check --output jsonl runs/ | jq 'select(.kind == \"alert\")'",
             "  zcat train.jsonl.gz | trainwatch check -",
             "",
-            "A detector that lacks what it needs is listed under 'not checked': its silence says nothing.",
+            "A detector that lacks what it needs is counted under 'not checked': its silence says nothing.",
+            "--verbose and --output jsonl list them all. The curve is the loss over the steps, with the numbers of",
+            "the findings where they began; of several runs, quiet ones are one line each.",
             "",
             "Exit codes:",
             "  0  read everything, nothing at warning or above",
@@ -113,6 +116,11 @@ final class CheckCommand implements Callable<Integer> {
     @Nullable
     Path config;
 
+    @Option(
+            names = {"-v", "--verbose"},
+            description = "In text, tell everything of every run: quiet ones too, and all that was not checked.")
+    boolean verbose;
+
     private final RunJudge judge = new RunJudge();
     private boolean found;
     private boolean failed;
@@ -125,7 +133,7 @@ final class CheckCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         Report report = output == Output.jsonl
                 ? new JsonlReport(out)
-                : new TextReport(out, spec.commandLine().getColorScheme().ansi());
+                : new TextReport(out, spec.commandLine().getColorScheme().ansi(), Glyphs.ofTerminal(), detail());
         for (String path : paths) {
             if (path.equals("-")) {
                 check("-", () -> LogInput.of("-", System.in), wanted, report, false);
@@ -136,7 +144,14 @@ final class CheckCommand implements Callable<Integer> {
             }
             out.flush();
         }
+        report.end();
+        out.flush();
         return failed ? Trainwatch.COULD_NOT : found ? FOUND : 0;
+    }
+
+    private Detail detail() {
+        boolean one = paths.size() == 1 && !Files.isDirectory(Path.of(paths.get(0)));
+        return verbose ? Detail.VERBOSE : one ? Detail.FULL : Detail.BRIEF;
     }
 
     private @Nullable LogFormat wantedFormat() {
@@ -232,10 +247,9 @@ final class CheckCommand implements Callable<Integer> {
         } catch (IOException e) {
             fail(name, "reading failed after " + TextReport.count(verdict.events(), "event") + ": " + e.getMessage());
         }
-        for (RunVerdict run : verdict.runs()) {
-            report.run(name, run);
-            found |= !run.isQuiet();
-        }
+        List<RunVerdict> runs = verdict.runs();
+        report.log(name, runs);
+        found |= runs.stream().anyMatch(run -> !run.isQuiet());
         return true;
     }
 

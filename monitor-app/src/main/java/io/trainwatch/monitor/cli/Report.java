@@ -1,8 +1,13 @@
 package io.trainwatch.monitor.cli;
 
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
+import java.util.List;
 
-/** Tells what was found in a run. */
+/** Tells what was found in logs. */
 interface Report {
-    void run(String file, RunVerdict run);
+    /** What was found in the runs of one log. */
+    void log(String file, List<RunVerdict> runs);
+
+    /** All logs are told. */
+    default void end() {}
 }

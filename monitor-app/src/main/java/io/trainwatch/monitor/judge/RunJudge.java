@@ -100,7 +100,7 @@ public final class RunJudge {
     public List<Alert> tick(JudgedRun run, long nowMs) {
         for (int i = 0; i < detectors.size(); i++) {
             Detector<?> detector = detectors.get(i);
-            run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), nowMs);
+            run.alerts.waiting(run.state, detector.name(), detector.quietVerdicts(), nowMs);
             try {
                 ticked(detector, run, i, nowMs);
             } catch (RuntimeException e) {
@@ -215,6 +215,11 @@ public final class RunJudge {
                 series.put(name, one.snapshot());
             }
         });
-        return new RunSnapshot(status(run), series, run.alerts.recent());
+        return new RunSnapshot(
+                status(run),
+                series,
+                run.alerts.recent(run.state),
+                run.state.story().milestones(),
+                run.state.story().forgotten());
     }
 }

@@ -103,7 +103,7 @@ final class Sketch {
     private static @Nullable SeriesSnapshot evaluation(Map<String, SeriesSnapshot> all, SeriesSnapshot series) {
         String name = series.name().substring(series.name().lastIndexOf('/') + 1);
         return all.values().stream()
-                .filter(one -> one != series && one.name().endsWith("/" + name))
+                .filter(one -> !one.name().equals(series.name()) && one.name().endsWith("/" + name))
                 .filter(one -> !one.name().startsWith("losses/") && !one.name().startsWith("metrics/"))
                 .filter(one -> !finite(one).isEmpty())
                 .findFirst()

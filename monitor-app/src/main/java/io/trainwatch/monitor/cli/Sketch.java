@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A small drawing of the loss of a run over its steps, {@value #COLUMNS} columns by {@value #ROWS} rows: every stretch from
  * its smallest to its largest value, joined at the means; evaluations of the same loss as points. The scale is logarithmic
- * where all values are positive and the largest is {@value #DECADE} times the smallest. On the axis, the number of each
+ * where all values are positive and the largest is {@value #DECADE} times the smallest; what is more than {@value #BEYOND}
+ * times the median is at the upper edge. On the axis, the number of each
  * episode at its onset.
  */
 final class Sketch {
@@ -21,6 +22,9 @@ final class Sketch {
     static final int ROWS = 6;
 
     private static final int DECADE = 10;
+
+    /** Times the median mean of the stretches beyond which a blow-up would flatten all else. */
+    private static final int BEYOND = 1000;
 
     /** Columns between two points of an evaluation, so that the loss stays visible behind them. */
     private static final int POINT_SPACING = 3;
@@ -44,6 +48,7 @@ final class Sketch {
     private final double low;
     private final double high;
     private final boolean logarithmic;
+    private final boolean blowsUp;
 
     private Sketch(Glyphs glyphs, SeriesSnapshot series, @Nullable SeriesSnapshot evaluation, long firstStep) {
         this.glyphs = glyphs;
@@ -61,8 +66,12 @@ final class Sketch {
                         lastStep(series),
                         all.stream().mapToLong(Bucket::lastStep).max().orElse(0)));
         low = all.stream().mapToDouble(Bucket::min).min().orElse(0);
-        high = all.stream().mapToDouble(Bucket::max).max().orElse(1);
-        logarithmic = low > 0 && high >= DECADE * low;
+        double largest = all.stream().mapToDouble(Bucket::max).max().orElse(1);
+        logarithmic = low > 0 && largest >= DECADE * low;
+        double[] means = all.stream().mapToDouble(Bucket::mean).sorted().toArray();
+        double beyond = means.length == 0 ? largest : BEYOND * means[means.length / 2];
+        blowsUp = logarithmic && largest > beyond;
+        high = blowsUp ? beyond : largest;
     }
 
     private static long lastStep(SeriesSnapshot series) {
@@ -126,7 +135,7 @@ final class Sketch {
 
     private List<String> lines(List<Mark> marks) {
         char[][] cells = cells();
-        String top = Figures.text(high);
+        String top = (blowsUp ? ">" : "") + Figures.text(high);
         String bottom = Figures.text(low);
         int gutter = Math.max(top.length(), bottom.length());
         List<String> lines = new ArrayList<>();

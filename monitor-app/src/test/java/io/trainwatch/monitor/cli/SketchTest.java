@@ -16,7 +16,7 @@ class SketchTest {
     private static SeriesSnapshot series(String name, long last, long every, DoubleUnaryOperator value) {
         List<Bucket> buckets = LongStream.rangeClosed(1, last / every)
                 .mapToObj(i -> {
-                    double at = value.applyAsDouble(i * every);
+                    double at = value.applyAsDouble((double) i * every);
                     return new Bucket(i * every, at, at, at);
                 })
                 .toList();
@@ -78,6 +78,13 @@ class SketchTest {
                                 +------------------------------12----------------------------3
                                   1                                                   step 100
                         """);
+    }
+
+    @Test
+    void a_loss_that_blows_up_leaves_the_picture_and_what_was_learned_before_stays_visible() {
+        SeriesSnapshot loss = series("loss", 100, 1, x -> x < 90 ? 3 - x / 45 : 1e30);
+
+        assertThat(sketch(Glyphs.ASCII, List.of(), loss)).contains(">2133 +", "1.022 +   ''''");
     }
 
     @Test

@@ -97,7 +97,7 @@ class StoryTest {
     @Test
     void of_checkpoints_there_are_the_first_and_the_latest_and_of_evaluations_the_best() {
         for (long step = 1; step <= 9; step++) {
-            accept(Events.loss(step, 1), saved(step, "c" + step), evaluated(step, Math.abs(step - 5)));
+            accept(Events.loss(step, 1), saved(step, "c" + step), evaluated(step, (double) Math.abs(step - 5)));
         }
 
         assertThat(told())

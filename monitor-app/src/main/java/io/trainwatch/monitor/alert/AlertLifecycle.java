@@ -109,6 +109,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private String detector = "";
     private int quietVerdicts = 1;
     private long atMs;
+    private long waitedMs;
 
     /**
      * Says under which settings the verdicts come from now on; they are no part of the state.
@@ -130,6 +131,13 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         detector = byDetector;
         quietVerdicts = untilQuiet;
         atMs = eventAtMs;
+        waitedMs = 0;
+    }
+
+    /** The same where no event came but time passed: {@code nowMs} by the clock of the monitor, epoch milliseconds. */
+    public void waiting(RunView judged, String byDetector, int untilQuiet, long nowMs) {
+        judging(judged, byDetector, untilQuiet, nowMs);
+        waitedMs = Math.max(0, nowMs - judged.lastArrivalMs());
     }
 
     /** The alert changes since the last call, in order. */
@@ -232,6 +240,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         }
         run = judged;
         atMs = eventAtMs;
+        waitedMs = 0;
         for (Episode episode : open.values()) {
             episode.alert.setMessage(episode.alert.getMessage() + "; still so when the run ended (" + how + ")");
             change(episode, AlertState.resolved, null);
@@ -263,14 +272,17 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         return open.containsKey(key(byDetector, scope));
     }
 
-    /** The latest state of the most recent episodes, oldest first: those that ended, then those that are open. */
-    public List<Alert> recent() {
+    /** The latest state of the most recent episodes of the run, oldest first: those that ended, then those that are open. */
+    public List<Alert> recent(RunView judged) {
         List<Alert> recent = new ArrayList<>(history.size() + open.size());
         for (Alert ended : history) {
             recent.add(shown(ended) == ended.getSeverity() ? ended : outwards(ended));
         }
         for (Episode episode : open.values()) {
-            recent.add(outwards(episode.alert));
+            Alert alert = outwards(episode.alert);
+            alert.setAcceleratorSecondsLost(
+                    LostTime.of(episode.alert, judged.acceleratorSeconds(0) - episode.lostFrom));
+            recent.add(alert);
         }
         return recent.size() <= MAX_HISTORY ? recent : recent.subList(recent.size() - MAX_HISTORY, recent.size());
     }
@@ -294,7 +306,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setOnsetStep(known(onsetStep));
         alert.setOpenedAtMs(atMs);
         alert.setCauses(List.of());
-        return new Episode(alert);
+        return new Episode(alert, judged.acceleratorSecondsAt(onsetStep));
     }
 
     private static void describe(
@@ -317,6 +329,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setLastStep(known(judged().lastStep()));
         alert.setResolvedStep(resolvedStep);
         alert.setChangedAtMs(atMs);
+        alert.setAcceleratorSecondsLost(LostTime.of(alert, judged().acceleratorSeconds(waitedMs) - episode.lostFrom));
         alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
         alert.setConfigVersion(configVersion);
         Alert copy = outwards(alert);
@@ -427,6 +440,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             out.writeLong(episode.unhealthy);
             out.writeLong(episode.nextUpdate);
             out.writeInt(episode.quiet);
+            out.writeDouble(episode.lostFrom);
             AlertBytes.write(episode.alert, out);
         });
         writeAll(history, out);
@@ -449,7 +463,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             long unhealthy = in.readLong();
             long nextUpdate = in.readLong();
             int quiet = in.readInt();
-            Episode episode = new Episode(AlertBytes.read(in));
+            double lostFrom = in.readDouble();
+            Episode episode = new Episode(AlertBytes.read(in), lostFrom);
             episode.unhealthy = unhealthy;
             episode.nextUpdate = nextUpdate;
             episode.quiet = quiet;
@@ -464,12 +479,16 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     private static final class Episode {
         final Alert alert;
+        /** What the accelerators had spent on the run at the onset, in seconds times ranks. */
+        final double lostFrom;
+
         long unhealthy = 1;
         long nextUpdate = FIRST_UPDATE;
         int quiet;
 
-        Episode(Alert alert) {
+        Episode(Alert alert, double lostFrom) {
             this.alert = alert;
+            this.lostFrom = lostFrom;
         }
     }
 }

@@ -5,6 +5,7 @@ import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import io.trainwatch.attach.LogReader;
+import io.trainwatch.monitor.cli.TextReport.Detail;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.judge.EpisodeDifference;
 import io.trainwatch.monitor.judge.LogVerdict;
@@ -57,7 +58,9 @@ import picocli.CommandLine.Spec;
             "severity or moved (it opens at another step), severity and opened_step, and the same by the defaults as",
             "default_severity and default_opened_step; null where there is no such episode.",
             "",
-            "A detector that lacks what it needs is listed under 'not checked': its silence says nothing.",
+            "A detector that lacks what it needs is counted under 'not checked': its silence says nothing.",
+            "--verbose and --output jsonl list them all. The curve is the loss over the steps, with the numbers of",
+            "the findings where they began; of several runs, quiet ones are one line each.",
             "",
             "Exit codes:",
             "  0  read everything, nothing at warning or above",
@@ -125,13 +128,18 @@ final class CheckCommand implements Callable<Integer> {
     @Nullable
     Path config;
 
+    @Option(
+            names = {"-v", "--verbose"},
+            description = "In text, tell everything of every run: quiet ones too, and all that was not checked.")
+    boolean verbose;
+
     private RunJudge judge = new RunJudge();
 
     /** Judges by the defaults, where there are settings to compare with them. */
     private @Nullable RunJudge standard;
 
     private final List<LogDifference> differences = new ArrayList<>();
-    private int runs;
+    private int compared;
     private boolean found;
     private boolean failed;
 
@@ -144,7 +152,7 @@ final class CheckCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         Report report = output == Output.jsonl
                 ? new JsonlReport(out)
-                : new TextReport(out, spec.commandLine().getColorScheme().ansi());
+                : new TextReport(out, spec.commandLine().getColorScheme().ansi(), Glyphs.ofTerminal(), detail());
         for (String path : paths) {
             if (path.equals("-")) {
                 check("-", () -> LogInput.of("-", System.in), wanted, report, false);
@@ -156,10 +164,17 @@ final class CheckCommand implements Callable<Integer> {
             out.flush();
         }
         if (standard != null) {
-            report.differences(differences, runs);
+            report.differences(differences, compared);
             out.flush();
         }
+        report.end();
+        out.flush();
         return failed ? Trainwatch.COULD_NOT : found ? FOUND : 0;
+    }
+
+    private Detail detail() {
+        boolean one = paths.size() == 1 && !Files.isDirectory(Path.of(paths.get(0)));
+        return verbose ? Detail.VERBOSE : one ? Detail.FULL : Detail.BRIEF;
     }
 
     private @Nullable LogFormat wantedFormat() {
@@ -257,14 +272,12 @@ final class CheckCommand implements Callable<Integer> {
             fail(name, "reading failed after " + TextReport.count(verdict.events(), "event") + ": " + e.getMessage());
         }
         List<RunVerdict> judged = verdict.runs();
-        for (RunVerdict run : judged) {
-            report.run(name, run);
-            found |= !run.isQuiet();
-        }
+        report.log(name, judged);
+        found |= judged.stream().anyMatch(run -> !run.isQuiet());
         if (byDefaults != null) {
             List<RunVerdict> before = byDefaults.runs();
             for (int i = 0; i < judged.size(); i++) {
-                runs++;
+                compared++;
                 for (EpisodeDifference one : EpisodeDifference.between(before.get(i), judged.get(i))) {
                     differences.add(new LogDifference(name, one));
                 }

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * A line of JSON per episode, then one for the run; one per episode that other settings changed. What is not known is null.
  *
  * <pre>
- * {"kind":"alert","file":"a.jsonl","run_id":"r1","detector":"loss_spike","severity":"warning","scope":"","opened_step":12,"onset_step":11,"resolved_step":null,"message":"...","causes":[{"id":"...","title":"...","score":2.5}]}
+ * {"kind":"alert","file":"a.jsonl","run_id":"r1","detector":"loss_spike","severity":"warning","scope":"","opened_step":12,"onset_step":11,"resolved_step":null,"message":"...","causes":[{"id":"...","title":"...","score":2.5}],"accelerator_seconds_lost":null}
  * {"kind":"run","file":"a.jsonl","run_id":"r1","events":40,"first_step":1,"last_step":40,"not_checked":[{"detector":"label_drift","missing":"batch_stats"}]}
  * {"kind":"diff","file":"a.jsonl","run_id":"r1","detector":"loss_spike","scope":"","change":"severity","default_severity":"warning","severity":"info","default_opened_step":12,"opened_step":12}
  * </pre>
@@ -40,7 +40,11 @@ final class JsonlReport implements Report {
     }
 
     @Override
-    public void run(String file, RunVerdict run) {
+    public void log(String file, List<RunVerdict> runs) {
+        runs.forEach(run -> run(file, run));
+    }
+
+    private void run(String file, RunVerdict run) {
         for (Episode episode : run.episodes()) {
             line(out -> alert(out, file, episode));
         }
@@ -90,6 +94,12 @@ final class JsonlReport implements Report {
             out.writeEndObject();
         }
         out.writeEndArray();
+        Double lost = alert.getAcceleratorSecondsLost();
+        if (lost == null) {
+            out.writeNullField("accelerator_seconds_lost");
+        } else {
+            out.writeNumberField("accelerator_seconds_lost", Math.round(lost * 1e3) / 1e3);
+        }
     }
 
     private static void run(JsonGenerator out, String file, RunVerdict run) throws IOException {

@@ -3,14 +3,18 @@ package io.trainwatch.monitor.cli;
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
 import java.util.List;
 
-/** Tells what was found in a run. */
+/** Tells what was found in logs. */
 interface Report {
-    void run(String file, RunVerdict run);
+    /** What was found in the runs of one log. */
+    void log(String file, List<RunVerdict> runs);
 
     /**
-     * Reports what the settings changed, after the last run.
+     * Reports what the settings changed, after the last log.
      *
      * @param runs how many runs were judged by both
      */
     void differences(List<LogDifference> differences, int runs);
+
+    /** All logs are told. */
+    default void end() {}
 }

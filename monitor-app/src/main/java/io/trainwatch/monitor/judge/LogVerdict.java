@@ -16,16 +16,21 @@ public final class LogVerdict {
     /**
      * What was found in one run.
      *
+     * @param snapshot all that is known of it at the end
      * @param firstStep step of the first event that has one
      * @param lastStep step of the last event that has one
      * @param episodes each at its last change, in the order in which they were opened
      */
     public record RunVerdict(
-            RunStatus status,
+            RunSnapshot snapshot,
             long events,
             @Nullable Long firstStep,
             @Nullable Long lastStep,
             List<Episode> episodes) {
+
+        public RunStatus status() {
+            return snapshot.status();
+        }
 
         public boolean isQuiet() {
             return episodes.stream().noneMatch(episode -> episode.severity() != Severity.info);
@@ -91,14 +96,16 @@ public final class LogVerdict {
     }
 
     public List<RunVerdict> runs() {
-        return runs.values().stream()
-                .map(run -> new RunVerdict(
-                        judge.status(run.judged),
-                        run.events,
-                        run.firstStep,
-                        run.lastStep,
-                        new ArrayList<>(run.episodes.values())))
-                .toList();
+        return runs.values().stream().map(this::verdict).toList();
+    }
+
+    private RunVerdict verdict(Run run) {
+        RunSnapshot snapshot = judge.snapshot(run.judged);
+        for (Alert now : snapshot.alerts()) {
+            run.episodes.computeIfPresent(now.getAlertId(), (id, episode) -> new Episode(now, episode.severity()));
+        }
+        return new RunVerdict(
+                snapshot, run.events, run.firstStep, run.lastStep, new ArrayList<>(run.episodes.values()));
     }
 
     private static Severity higher(Severity one, Severity other) {

@@ -147,7 +147,7 @@ public final class RunJudge {
     public List<Alert> tick(JudgedRun run, long nowMs) {
         for (int i : run.panel.judging) {
             Detector<?> detector = run.panel.detectors.get(i);
-            run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), nowMs);
+            run.alerts.waiting(run.state, detector.name(), detector.quietVerdicts(), nowMs);
             try {
                 ticked(detector, run, i, nowMs);
             } catch (RuntimeException e) {
@@ -277,6 +277,11 @@ public final class RunJudge {
                 series.put(name, one.snapshot());
             }
         });
-        return new RunSnapshot(status(run), series, run.alerts.recent());
+        return new RunSnapshot(
+                status(run),
+                series,
+                run.alerts.recent(run.state),
+                run.state.story().milestones(),
+                run.state.story().forgotten());
     }
 }

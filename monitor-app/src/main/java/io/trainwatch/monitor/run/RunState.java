@@ -46,6 +46,8 @@ public final class RunState implements RunView, Persistent {
     private final RunFacts facts = new RunFacts();
     private final Gates gates = new Gates();
     private final Producers producers = new Producers();
+    private final AcceleratorTime acceleratorTime = new AcceleratorTime();
+    private final Story story = new Story();
     private final Series loss = new Series("loss", Series.Kind.LINEAR);
     private final Series gradNorm = new Series("grad_norm", Series.Kind.LOGARITHMIC);
     private final Series learningRate = new Series("learning_rate", Series.Kind.SHOWN);
@@ -107,6 +109,10 @@ public final class RunState implements RunView, Persistent {
         }
         lastEventAtMs = Math.max(lastEventAtMs, event.getTimestampMs());
         lastArrivalMs = arrivedAtMs;
+        acceleratorTime.event(event.getTimestampMs(), event.getAttempt(), ranks(event));
+        if (events == 1 || event.getAttempt() > attempt) {
+            story.began(event, stepOf(event));
+        }
         if (event.getAttempt() > attempt) {
             attempt = event.getAttempt();
             reportingRank = NO_RANK;
@@ -124,6 +130,15 @@ public final class RunState implements RunView, Persistent {
         return true;
     }
 
+    private static int ranks(TrainingEvent event) {
+        return event.getWorldSize() == null ? 1 : event.getWorldSize();
+    }
+
+    /** Step that the event is about, else the last one that was completed. */
+    private long stepOf(TrainingEvent event) {
+        return event.getStep() == null ? lastStep : event.getStep();
+    }
+
     private void completed(TrainingEvent event, StepCompleted body) {
         stepEvents++;
         reporting = reports(event, body);
@@ -136,9 +151,11 @@ public final class RunState implements RunView, Persistent {
             firstStep = step;
             segmentStart = step;
         } else if (step < lastStep) {
+            story.resumed(event, step, lastStep);
             openSegment(step);
         }
         lastStep = step;
+        acceleratorTime.step(step, body.getStepTimeSeconds() == null ? Double.NaN : body.getStepTimeSeconds());
         highestStep = Math.max(highestStep, step);
         gates.point();
         if (body.getLearningRate() != null) {
@@ -192,6 +209,7 @@ public final class RunState implements RunView, Persistent {
         }
         long step = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
         String dataset = evaluationScope(body);
+        story.evaluated(event, body, facts, step);
         body.getMetrics().forEach((name, value) -> {
             add(dataset + "/" + name, Series.Kind.SHOWN, step, value);
             if (name.equals("loss")) {
@@ -212,22 +230,28 @@ public final class RunState implements RunView, Persistent {
     private void other(TrainingEvent event, Object body) {
         if (body instanceof RunStarted started) {
             facts.declare(started);
+            story.declared(event, started, stepOf(event));
             finish = null;
         } else if (body instanceof PreflightCompleted preflight) {
             facts.preflight(preflight);
-        } else if (body instanceof PhaseChanged) {
+            story.preflight(event, preflight, stepOf(event));
+        } else if (body instanceof PhaseChanged changed) {
+            story.phaseChanged(event, changed, stepOf(event));
             phase++;
             phaseStep = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
             gates.phaseChanged();
         } else if (body instanceof CheckpointSaved saved) {
             lastCheckpoint = saved.getPath() == null ? null : RunFacts.bounded(saved.getPath(), MAX_PATH);
-            lastCheckpointStep = event.getStep() == null ? lastStep : event.getStep();
-        } else if (body instanceof CheckpointLoaded) {
+            lastCheckpointStep = stepOf(event);
+            story.saved(event, saved, lastCheckpointStep);
+        } else if (body instanceof CheckpointLoaded loaded) {
+            story.loaded(event, loaded, stepOf(event));
             gates.resumed();
         } else if (body instanceof Heartbeat heartbeat && heartbeat.getDroppedEvents() != null) {
             producers.dropped(event, heartbeat.getDroppedEvents());
         } else if (body instanceof RunFinished finished) {
             finish = finished.getStatus();
+            story.finished(event, finished, stepOf(event));
             if (finished.getDroppedEvents() != null) {
                 producers.dropped(event, finished.getDroppedEvents());
             }
@@ -379,6 +403,21 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
+    public double acceleratorSeconds(long waitedMs) {
+        return acceleratorTime.seconds(waitedMs);
+    }
+
+    @Override
+    public double acceleratorSecondsAt(long step) {
+        return acceleratorTime.at(step);
+    }
+
+    /** What happened to the run so far. */
+    public Story story() {
+        return story;
+    }
+
+    @Override
     public boolean finished() {
         return finish != null;
     }
@@ -448,6 +487,8 @@ public final class RunState implements RunView, Persistent {
         facts.write(out);
         gates.write(out);
         producers.write(out);
+        acceleratorTime.write(out);
+        story.write(out);
         out.writeInt(attempt);
         out.writeInt(reportingRank);
         out.writeBoolean(lossReported);
@@ -485,6 +526,8 @@ public final class RunState implements RunView, Persistent {
         facts.read(in);
         gates.read(in);
         producers.read(in);
+        acceleratorTime.read(in);
+        story.read(in);
         attempt = in.readInt();
         reportingRank = in.readInt();
         lossReported = in.readBoolean();

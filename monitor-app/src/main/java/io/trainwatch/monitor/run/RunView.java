@@ -81,6 +81,15 @@ public interface RunView {
     /** Step of {@link #lastCheckpoint}, -1 if none. */
     long lastCheckpointStep();
 
+    /**
+     * What the accelerators have spent on the run, with {@code waitedMs} in which no event came, in seconds times ranks; NaN
+     * if it cannot be told.
+     */
+    double acceleratorSeconds(long waitedMs);
+
+    /** The same when a step was completed, as far as can be told. */
+    double acceleratorSecondsAt(long step);
+
     /** Whether the run said that it ended. */
     boolean finished();
 

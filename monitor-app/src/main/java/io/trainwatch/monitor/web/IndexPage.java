@@ -65,6 +65,7 @@ final class IndexPage {
                 .append(
                         "<li><a href=\"/api/v1/runs\">/api/v1/runs</a> and <a href=\"/api/v1/alerts\">/api/v1/alerts</a>: the same as JSON")
                 .append("<li>/api/v1/runs/{id}/series/{name}: a curve, e.g. of <code>loss</code>")
+                .append("<li>/api/v1/runs/{id}/story: what happened to it, in time order")
                 .append("<li><a href=\"/metrics\">/metrics</a>: for Prometheus")
                 .append("<li><a href=\"/health/ready\">/health/ready</a>: whether this monitor judges")
                 .append("</ul>\n</body></html>\n");

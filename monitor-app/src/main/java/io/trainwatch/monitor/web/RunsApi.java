@@ -9,6 +9,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.codec.RecordJson;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.judge.RunStory;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
@@ -33,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code GET /api/v1/runs/{id}/series/{name}?points=}: one series in at most {@code points} stretches, each with its
  *       extremes
  *   <li>{@code GET /api/v1/runs/{id}/alerts?severity=&state=}: its episodes, open ones first
+ *   <li>{@code GET /api/v1/runs/{id}/story}: what happened to it in time order: starts, phases, resumes, checkpoints, best
+ *       evaluations, its end, and its episodes as they began and ended
  *   <li>{@code GET /api/v1/alerts?project=&severity=&state=&limit=}: episodes of all runs, open ones first, then by latest
  *       change
  * </ul>
@@ -62,6 +65,7 @@ final class RunsApi {
         routes.get("/api/v1/runs/{id}", api::run);
         routes.get("/api/v1/runs/{id}/series/<name>", api::series);
         routes.get("/api/v1/runs/{id}/alerts", api::alertsOfRun);
+        routes.get("/api/v1/runs/{id}/story", api::story);
         routes.get("/api/v1/alerts", api::alerts);
     }
 
@@ -142,6 +146,45 @@ final class RunsApi {
             out.writeEndArray();
             out.writeEndObject();
         });
+    }
+
+    private void story(Context context) throws Problem {
+        Query.of(context);
+        RunSnapshot run = find(context);
+        RunStory story = run.story();
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeStringField("run_id", run.status().getRunId());
+            out.writeNumberField("forgotten", story.forgotten());
+            out.writeArrayFieldStart("story");
+            for (RunStory.Entry entry : story.entries()) {
+                write(entry, out);
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    private static void write(RunStory.Entry entry, JsonGenerator out) throws IOException {
+        out.writeStartObject();
+        out.writeStringField("kind", entry.kind());
+        out.writeNumberField("timestamp_ms", entry.atMs());
+        out.writeNumberField("attempt", entry.attempt());
+        if (entry.step() >= 0) {
+            out.writeNumberField("step", entry.step());
+        }
+        Alert alert = entry.alert();
+        if (alert != null) {
+            out.writeStringField("alert_id", alert.getAlertId());
+            out.writeStringField("detector", alert.getDetector());
+            out.writeStringField("scope", alert.getScope());
+            out.writeStringField("severity", alert.getSeverity().name());
+            if (alert.getOnsetStep() != null) {
+                out.writeNumberField("onset_step", alert.getOnsetStep());
+            }
+        }
+        out.writeStringField("text", entry.text());
+        out.writeEndObject();
     }
 
     private void alertsOfRun(Context context) throws Problem {

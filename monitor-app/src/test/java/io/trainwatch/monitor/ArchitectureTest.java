@@ -77,7 +77,7 @@ class ArchitectureTest {
             .whereLayer("web")
             .mayOnlyAccessLayers("run", "judge", "board")
             .whereLayer("config")
-            .mayOnlyAccessLayers("topology", "metrics", "web")
+            .mayOnlyAccessLayers("detect", "judge", "topology", "metrics", "web")
             .whereLayer("embedded")
             .mayNotAccessAnyLayer()
             .whereLayer("cli")

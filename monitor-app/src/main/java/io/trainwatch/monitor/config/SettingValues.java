@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.config;
 
+import io.trainwatch.monitor.detect.Setting;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,8 +28,6 @@ import org.jspecify.annotations.Nullable;
  * {@code TRAINWATCH_HTTP_PORT}.
  */
 final class SettingValues {
-    private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
-
     /** One value: its text and where it stands, e.g. {@code trainwatch.yaml:12}. */
     record Value(String text, String origin) {}
 
@@ -126,27 +125,16 @@ final class SettingValues {
     }
 
     Duration duration(String key, Duration min, Duration max, Duration otherwise) {
-        String allowed = "a duration, " + text(min) + " to " + text(max) + ", e.g. 500ms, 30s, 5m, 2h, 7d";
-        Value value = find(key, allowed);
+        Setting<Duration> setting = Setting.duration(key, otherwise, min, max, "");
+        Value value = find(key, setting.allowed());
         if (value == null) {
             return otherwise;
         }
-        Matcher matcher = DURATION.matcher(value.text().strip());
-        if (matcher.matches()) {
-            long amount = Long.parseLong(matcher.group(1));
-            Duration duration = switch (matcher.group(2)) {
-                case "ms" -> Duration.ofMillis(amount);
-                case "s" -> Duration.ofSeconds(amount);
-                case "m" -> Duration.ofMinutes(amount);
-                case "h" -> Duration.ofHours(amount);
-                default -> Duration.ofDays(amount);
-            };
-            if (duration.compareTo(min) >= 0 && duration.compareTo(max) <= 0) {
-                return duration;
-            }
+        Optional<Duration> duration = setting.parse(value.text());
+        if (duration.isEmpty()) {
+            reject(key, value, setting.allowed());
         }
-        reject(key, value, allowed);
-        return otherwise;
+        return duration.orElse(otherwise);
     }
 
     <E extends Enum<E>> E choice(String key, Class<E> type, E otherwise) {
@@ -266,19 +254,5 @@ final class SettingValues {
             return "a section, not a value; allowed in it: " + String.join(", ", allowed);
         }
         return "unknown key; allowed " + where + ": " + String.join(", ", allowed);
-    }
-
-    static String text(Duration duration) {
-        long ms = duration.toMillis();
-        if (ms % 86_400_000 == 0 && ms > 0) {
-            return ms / 86_400_000 + "d";
-        } else if (ms % 3_600_000 == 0 && ms > 0) {
-            return ms / 3_600_000 + "h";
-        } else if (ms % 60_000 == 0 && ms > 0) {
-            return ms / 60_000 + "m";
-        } else if (ms % 1000 == 0) {
-            return ms / 1000 + "s";
-        }
-        return ms + "ms";
     }
 }

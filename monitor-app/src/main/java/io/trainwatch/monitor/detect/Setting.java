@@ -94,8 +94,9 @@ public final class Setting<T> {
                 number -> Long.toString(number));
     }
 
-    /** A stretch of time. */
-    static Setting<Duration> duration(String name, Duration standard, Duration least, Duration most, String why) {
+    /** A stretch of time, e.g. {@code 30s} or {@code 2h}. */
+    public static Setting<Duration> duration(
+            String name, Duration standard, Duration least, Duration most, String why) {
         return new Setting<>(
                 name,
                 standard,

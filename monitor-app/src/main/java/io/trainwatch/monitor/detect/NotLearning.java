@@ -327,7 +327,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
         }
         return run.loss().points() == 0
                 ? "step_completed.loss, or " + FEWEST_EPISODES + " episodes of a return"
-                : firstCheck(run, firstCheck) + " steps and " + FEWEST_POINTS + " points of loss, " + (run.stepsSeen() + 1)
-                        + " and " + state.points + " came";
+                : firstCheck(run, firstCheck) + " steps and " + FEWEST_POINTS + " points of loss, "
+                        + (run.stepsSeen() + 1) + " and " + state.points + " came";
     }
 }

@@ -351,7 +351,7 @@ public final class RunState implements RunView, Persistent {
     /** Compares the run with another one from here on. */
     public void compareWith(ReferenceCurve other) {
         reference = other;
-        double end = Math.max(lastStep, other.lastStep() / other.stepsPerStep(facts.kind()));
+        double end = Math.max((double) lastStep, other.lastStep() / other.stepsPerStep(facts.kind()));
         referenceFreshUntil = (long) (REFERENCE_OUTGROWN * end);
     }
 
@@ -364,8 +364,10 @@ public final class RunState implements RunView, Persistent {
         if (named == null || named.equals(runId)) {
             return null;
         }
-        boolean known = reference != null && reference.runId().equals(named);
-        return known && (reference.ended() || lastStep <= referenceFreshUntil) ? null : named;
+        if (reference == null || !reference.runId().equals(named)) {
+            return named;
+        }
+        return reference.ended() || lastStep <= referenceFreshUntil ? null : named;
     }
 
     @Override

@@ -10,12 +10,14 @@ import io.trainwatch.monitor.RunStream.Scenario;
 import io.trainwatch.monitor.judge.JudgedRun;
 import io.trainwatch.monitor.judge.JudgedRunCodec;
 import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.run.NotChecked;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
@@ -23,6 +25,8 @@ import java.util.function.Consumer;
  * fails the test.
  */
 public final class Judging implements Consumer<Moment> {
+    private static final Map<String, ReferenceCurve> REFERENCES = new ConcurrentHashMap<>();
+
     private final RunJudge judge;
     private final JudgedRunCodec codec;
     private final long restartEvery;
@@ -73,6 +77,13 @@ public final class Judging implements Consumer<Moment> {
         return judging;
     }
 
+    /** Judges a run that others may name as their reference. */
+    public static Judging reference(String runId, Scenario scenario) {
+        Judging judging = of(runId, scenario, Long.MAX_VALUE);
+        REFERENCES.put(runId, judging.run.curve());
+        return judging;
+    }
+
     /** What happens in the run of a scenario. */
     public static List<Moment> moments(String runId, Scenario scenario) {
         List<Moment> moments = new ArrayList<>();
@@ -86,6 +97,11 @@ public final class Judging implements Consumer<Moment> {
                 moment.event() == null
                         ? judge.tick(run, moment.atMs())
                         : judge.judge(run, moment.event(), moment.atMs()));
+        String wanted = run.wantedReference();
+        ReferenceCurve reference = wanted == null ? null : REFERENCES.get(wanted);
+        if (reference != null) {
+            judge.compare(run, reference);
+        }
         if (++moments % restartEvery == 0) {
             run = codec.decode(codec.encode(run));
         }

@@ -60,7 +60,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /**
      * What explains what: a non-finite training loss all that reads the loss, the gradient or the tensors; overfitting a
-     * training loss that has nothing left to learn; a divergence that nothing was learned; what blew up the units and
+     * training loss that has nothing left to learn; a divergence that nothing was learned; either that another run was better; what blew up the units and
      * gradients that died of it; that nothing is learned at all that it is learned slowly; input and labels that drift, a collapse, and
      * whatever is wrong with the training the predictions and metrics that follow; data or a rank that all wait for a lower
      * throughput. An episode that was itself only info
@@ -72,6 +72,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             entry("loss_divergence", List.of("non_finite_loss")),
             entry("loss_plateau", List.of("non_finite_loss", "train_val_divergence/")),
             entry("not_learning", List.of("non_finite_loss", "loss_divergence")),
+            entry("worse_than_reference", List.of("non_finite_loss", "loss_divergence", "not_learning")),
             entry("exploding_gradient", List.of("non_finite_loss")),
             entry("vanishing_gradient", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),
             entry("dead_units", List.of("non_finite_loss", "loss_divergence", "exploding_gradient")),

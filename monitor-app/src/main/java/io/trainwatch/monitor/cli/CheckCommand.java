@@ -10,7 +10,9 @@ import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.judge.EpisodeDifference;
 import io.trainwatch.monitor.judge.LogVerdict;
 import io.trainwatch.monitor.judge.LogVerdict.RunVerdict;
+import io.trainwatch.monitor.judge.References;
 import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -20,6 +22,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,6 +52,7 @@ import picocli.CommandLine.Spec;
             "  trainwatch check train.jsonl",
             "  trainwatch check output/checkpoint-5000/trainer_state.json",
             "  trainwatch check lightning_logs/version_0/metrics.csv train.log.gz",
+            "  trainwatch check --reference last-week.jsonl train.jsonl",
             "  trainwatch check --output jsonl runs/ | jq 'select(.kind == \"alert\")'",
             "  zcat train.jsonl.gz | trainwatch check -",
             "  trainwatch check --config trainwatch.yaml runs/",
@@ -72,6 +76,7 @@ import picocli.CommandLine.Spec;
 final class CheckCommand implements Callable<Integer> {
     private static final int FOUND = 1;
     private static final int MAX_COMPLAINTS = 5;
+    private static final int MAX_KNOWN_RUNS = 1_000;
     private static final int EVENTS_BETWEEN_LOOKS_AT_THE_CLOCK = 50_000;
     private static final long PROGRESS_NANOS = TimeUnit.SECONDS.toNanos(3);
 
@@ -133,6 +138,19 @@ final class CheckCommand implements Callable<Integer> {
             description = "In text, tell everything of every run: quiet ones too, and all that was not checked.")
     boolean verbose;
 
+    @Option(
+            names = "--reference",
+            paramLabel = "PATH",
+            description = {
+                "A log with the run that the others are compared with: its first run.",
+                "Without it a run is compared with the one that it names in reference_run_id, if that is in the same log"
+                        + " or in one before it on the command line."
+            })
+    @Nullable
+    String reference;
+
+    private final KnownRuns knownRuns = new KnownRuns();
+
     private RunJudge judge = new RunJudge();
 
     /** Judges by the defaults, where there are settings to compare with them. */
@@ -149,6 +167,9 @@ final class CheckCommand implements Callable<Integer> {
                 Configuration.read(config, System.getenv(), Map.of()).detection());
         standard = config == null ? null : new RunJudge();
         LogFormat wanted = wantedFormat();
+        if (reference != null && !readReference(reference, wanted)) {
+            return Trainwatch.COULD_NOT;
+        }
         PrintWriter out = spec.commandLine().getOut();
         Report report = output == Output.jsonl
                 ? new JsonlReport(out)
@@ -242,10 +263,50 @@ final class CheckCommand implements Callable<Integer> {
         LogInput open() throws IOException;
     }
 
-    /** Judges one log; says whether it was of a known format. */
-    private boolean check(String name, Opener opener, @Nullable LogFormat wanted, Report report, boolean mayBeUnknown) {
-        LogVerdict verdict = new LogVerdict(judge);
-        LogVerdict byDefaults = standard == null ? null : new LogVerdict(standard);
+    /** The runs that were judged before, by their name; of many the latest. */
+    private static final class KnownRuns implements References {
+        private final Map<String, ReferenceCurve> curves = new LinkedHashMap<>();
+        private @Nullable ReferenceCurve given;
+
+        void add(ReferenceCurve curve) {
+            curves.remove(curve.runId());
+            curves.put(curve.runId(), curve);
+            if (curves.size() > MAX_KNOWN_RUNS) {
+                curves.remove(curves.keySet().iterator().next());
+            }
+        }
+
+        @Override
+        public @Nullable ReferenceCurve find(String runId) {
+            return curves.get(runId);
+        }
+
+        @Override
+        public @Nullable ReferenceCurve byDefault() {
+            return given;
+        }
+    }
+
+    private boolean readReference(String path, @Nullable LogFormat wanted) {
+        check(path, () -> LogInput.of(Path.of(path)), wanted, null, false);
+        if (failed) {
+            return false;
+        }
+        if (knownRuns.curves.isEmpty()) {
+            fail(path, "no run in it has enough points of loss to be compared with");
+            return false;
+        }
+        compared = 0;
+        differences.clear();
+        knownRuns.given = knownRuns.curves.values().iterator().next();
+        return true;
+    }
+
+    /** Judges one log, for the report if there is one; says whether it was of a known format. */
+    private boolean check(
+            String name, Opener opener, @Nullable LogFormat wanted, @Nullable Report report, boolean mayBeUnknown) {
+        LogVerdict verdict = new LogVerdict(judge, knownRuns);
+        LogVerdict byDefaults = standard == null ? null : new LogVerdict(standard, knownRuns);
         try (LogInput input = opener.open()) {
             LogFormat known = wanted;
             if (known == null) {
@@ -271,9 +332,12 @@ final class CheckCommand implements Callable<Integer> {
         } catch (IOException e) {
             fail(name, "reading failed after " + TextReport.count(verdict.events(), "event") + ": " + e.getMessage());
         }
+        verdict.curves().forEach(knownRuns::add);
         List<RunVerdict> judged = verdict.runs();
-        report.log(name, judged);
-        found |= judged.stream().anyMatch(run -> !run.isQuiet());
+        if (report != null) {
+            report.log(name, judged);
+            found |= judged.stream().anyMatch(run -> !run.isQuiet());
+        }
         if (byDefaults != null) {
             List<RunVerdict> before = byDefaults.runs();
             for (int i = 0; i < judged.size(); i++) {

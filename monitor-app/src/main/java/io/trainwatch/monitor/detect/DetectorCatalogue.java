@@ -28,6 +28,7 @@ public final class DetectorCatalogue {
             ExplodingGradient::new,
             LossSpike::new,
             LossDivergence::new,
+            settings -> new WorseThanReference(),
             NotLearning::new,
             LossPlateau::new,
             DeadUnits::new,

@@ -18,7 +18,7 @@ final class CauseCatalogue {
                     .explains(0.2, "non_finite_loss", "non_finite_gradient", "loss_spike")
                     .explains(
                             0.1, "not_learning", "loss_plateau", "dead_units", "saturated_units", "prediction_collapse")
-                    .explains(0.1, "train_val_divergence", "metric_drift")
+                    .explains(0.1, "train_val_divergence", "metric_drift", "worse_than_reference")
                     .clue("learning_rate_large", 0.4)
                     .clue("learning_rate_rising", 0.3)
                     .clue("learning_rate_too_high", 0.4)
@@ -115,7 +115,7 @@ final class CauseCatalogue {
                                     + " batch."),
             cause("data_switch", "Another part of the data began")
                     .explains(0.1, "loss_spike", "loss_divergence", "feature_drift", "label_drift", "prediction_drift")
-                    .explains(0.1, "throughput_drop", "metric_drift")
+                    .explains(0.1, "throughput_drop", "metric_drift", "worse_than_reference")
                     .clue("phase_changed", 0.6)
                     .clue("feature_drift", 0.1)
                     .fix("Look at what begins at step {onset}: another shard, source, mixture or sequence length?")
@@ -124,6 +124,7 @@ final class CauseCatalogue {
             cause("state_not_restored", "The optimizer, scheduler or data position was not restored at the resume")
                     .explains(
                             0.0, "loss_spike", "loss_divergence", "exploding_gradient", "feature_drift", "label_drift")
+                    .explains(0.1, "worse_than_reference")
                     .clue("resumed", 0.7)
                     .fix("Save and load the optimizer, the schedule, the scaler, the RNG and the position in the data.")
                     .fix("Warm the learning rate up again over 100 steps.")
@@ -146,6 +147,7 @@ final class CauseCatalogue {
                     .explains(0.2, "not_learning")
                     .explains(0.15, "loss_plateau", "metric_mismatch")
                     .explains(0.05, "train_val_divergence", "prediction_collapse")
+                    .explains(0.2, "worse_than_reference")
                     .clue("loss_at_chance", 0.15)
                     .clue("gradient_steady", 0.1)
                     .clue("validation_at_chance", 0.3)
@@ -185,7 +187,7 @@ final class CauseCatalogue {
                     .fix("Resume with the learning rate that it had.")
                     .check("Plot the learning rate over the whole run."),
             cause("learning_rate_too_low", "The learning rate is too low")
-                    .explains(0.15, "not_learning", "loss_plateau")
+                    .explains(0.15, "not_learning", "loss_plateau", "worse_than_reference")
                     .explains(0.5, "learning_rate_too_low")
                     .clue("learning_rate_small", 0.5)
                     .clue("learning_rate_too_low", 0.3)
@@ -372,6 +374,16 @@ final class CauseCatalogue {
                     .clue("class_imbalance", 0.1)
                     .fix("Choose a loss closer to the metric, or a threshold that is fitted on the validation set.")
                     .check("Plot the metric against the loss over the evaluations."),
+            cause("differs_from_reference", "Something in code, data or configuration is not as in the reference run")
+                    .explains(0.4, "worse_than_reference")
+                    .clue("resumed", -0.1)
+                    .clue("learning_rate_too_high", -0.1)
+                    .fix(
+                            "Compare git_sha, configuration, data version, batch size and schedule with those of the reference.")
+                    .fix("Look at what changed at step {onset} if the curves were alike until then.")
+                    .check(
+                            "Run the reference's code and configuration for the same steps: if it is worse too, it is the data"
+                                    + " or the machine."),
             cause("preflight", "A check before the training failed")
                     .explains(0.5, "preflight_failed")
                     .fix("Settle the failed check before spending more GPU time.")

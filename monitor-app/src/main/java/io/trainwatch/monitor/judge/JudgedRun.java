@@ -2,8 +2,10 @@ package io.trainwatch.monitor.judge;
 
 import io.trainwatch.monitor.alert.AlertLifecycle;
 import io.trainwatch.monitor.detect.DetectorState;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.run.RunState;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** All that the monitor knows of one run. Mutable, bounded in size however long the run, owned by one thread. */
 public final class JudgedRun {
@@ -42,6 +44,20 @@ public final class JudgedRun {
     /** Whether the run said that it ended. */
     public boolean finished() {
         return state.finished();
+    }
+
+    /** The run whose loss this one is to be compared with and is not yet, see {@link RunJudge#compare}; null if none. */
+    public @Nullable String wantedReference() {
+        return state.wantedReference();
+    }
+
+    /** Its loss, for others to be compared with; null while it has too few points. */
+    public @Nullable ReferenceCurve curve() {
+        return ReferenceCurve.of(
+                runId(),
+                state.facts().kind(),
+                finished(),
+                state.loss().points() == 0 ? null : state.loss().snapshot());
     }
 
     /** Arrival of its latest event, epoch milliseconds of the monitor. */

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.judge;
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.run.RunStatus;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -67,23 +68,33 @@ public final class LogVerdict {
     }
 
     private final RunJudge judge;
+    private final References references;
     private final Map<String, Run> runs = new LinkedHashMap<>();
     private long events;
 
+    /** Runs of the log may name each other as reference, and no others. */
     public LogVerdict(RunJudge judge) {
+        this(judge, References.NONE);
+    }
+
+    /** The same, where runs may also be compared with others. */
+    public LogVerdict(RunJudge judge, References references) {
         this.judge = judge;
+        this.references = references;
     }
 
     public void event(TrainingEvent event) {
         events++;
-        Run run = runs.computeIfAbsent(event.getRunId(), id -> new Run(judge.newRun(id)));
+        Run run = runs.computeIfAbsent(event.getRunId(), this::begin);
         run.events++;
         Long step = event.getStep();
         if (step != null) {
             run.firstStep = run.firstStep == null ? step : run.firstStep;
             run.lastStep = step;
         }
-        for (Alert change : judge.judge(run.judged, event, event.getTimestampMs())) {
+        List<Alert> changes = judge.judge(run.judged, event, event.getTimestampMs());
+        seekReference(run.judged);
+        for (Alert change : changes) {
             run.episodes.merge(
                     change.getAlertId(),
                     new Episode(change, change.getSeverity()),
@@ -91,8 +102,41 @@ public final class LogVerdict {
         }
     }
 
+    private Run begin(String runId) {
+        JudgedRun run = judge.newRun(runId);
+        ReferenceCurve given = references.byDefault();
+        if (given != null) {
+            judge.compare(run, given);
+        }
+        return new Run(run);
+    }
+
+    private void seekReference(JudgedRun run) {
+        String wanted = run.wantedReference();
+        if (wanted == null || references.byDefault() != null) {
+            return;
+        }
+        Run other = runs.get(wanted);
+        ReferenceCurve curve = other == null ? references.find(wanted) : other.judged.curve();
+        if (curve != null) {
+            judge.compare(run, curve);
+        }
+    }
+
     public long events() {
         return events;
+    }
+
+    /** The losses of the runs so far, for others to be compared with. */
+    public List<ReferenceCurve> curves() {
+        List<ReferenceCurve> curves = new ArrayList<>();
+        for (Run run : runs.values()) {
+            ReferenceCurve curve = run.judged.curve();
+            if (curve != null) {
+                curves.add(curve);
+            }
+        }
+        return curves;
     }
 
     public List<RunVerdict> runs() {

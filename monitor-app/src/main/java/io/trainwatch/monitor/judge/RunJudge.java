@@ -7,6 +7,7 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.detect.Detector;
 import io.trainwatch.monitor.detect.DetectorCatalogue;
 import io.trainwatch.monitor.detect.DetectorState;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.Series;
 import io.trainwatch.monitor.run.SeriesSnapshot;
@@ -157,6 +158,14 @@ public final class RunJudge {
         return run.alerts.takeChanges();
     }
 
+    /**
+     * Compares the run with another one from here on. The curve is copied into the state of the run: what becomes of the other
+     * run changes nothing, before and after a restart.
+     */
+    public void compare(JudgedRun run, ReferenceCurve reference) {
+        run.state.compareWith(reference);
+    }
+
     private void observe(JudgedRun run, int i, TrainingEvent event) {
         Detector<?> detector = run.panel.detectors.get(i);
         run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), event.getTimestampMs());
@@ -282,6 +291,7 @@ public final class RunJudge {
                 series,
                 run.alerts.recent(run.state),
                 run.state.story().milestones(),
-                run.state.story().forgotten());
+                run.state.story().forgotten(),
+                run.state.facts().kind());
     }
 }

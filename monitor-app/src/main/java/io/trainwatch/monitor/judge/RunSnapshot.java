@@ -2,10 +2,13 @@ package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.monitor.run.Milestone;
+import io.trainwatch.monitor.run.ReferenceCurve;
+import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.RunStatus;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An immutable picture of a {@link JudgedRun} for readers on other threads.
@@ -15,17 +18,32 @@ import java.util.Map;
  * @param alerts the latest state of its most recent episodes, oldest first, at most {@value #MAX_ALERTS}
  * @param milestones what happened to it beside them, in the order in which it was told
  * @param milestonesForgotten milestones that made room for others
+ * @param kind what decides which runs its losses may be compared with
  */
 public record RunSnapshot(
         RunStatus status,
         Map<String, SeriesSnapshot> series,
         List<Alert> alerts,
         List<Milestone> milestones,
-        long milestonesForgotten) {
+        long milestonesForgotten,
+        RunKind kind) {
     public static final int MAX_ALERTS = 64;
 
     /** What happened to the run, in time order. */
     public RunStory story() {
         return RunStory.of(this);
+    }
+
+    /** Its loss, for others to be compared with; null while it has too few points. */
+    public @Nullable ReferenceCurve curve() {
+        return ReferenceCurve.of(status.getRunId(), kind, isEnded(), series.get("loss"));
+    }
+
+    /** Whether the run said that it ended. */
+    public boolean isEnded() {
+        return switch (status.getCondition()) {
+            case running, silent -> false;
+            case completed, failed, killed, unknown -> true;
+        };
     }
 }

@@ -33,7 +33,9 @@ public final class RunFacts implements Persistent {
     private @Nullable String precision;
     private @Nullable String optimizer;
     private long classes;
+    private @Nullable String referenceRunId;
     private long globalBatchSize;
+    private long sequenceLength;
     private long vocabulary;
     private long stepsPerEpoch;
     private long evaluationSamples;
@@ -56,6 +58,7 @@ public final class RunFacts implements Persistent {
         lossFunction = text(started.getLossFunction(), lossFunction);
         precision = text(started.getPrecision(), precision);
         optimizer = text(started.getOptimizer(), optimizer);
+        referenceRunId = text(started.getReferenceRunId(), referenceRunId);
         if (started.getNumClasses() != null && started.getNumClasses() > 1) {
             classes = started.getNumClasses();
         }
@@ -85,6 +88,9 @@ public final class RunFacts implements Persistent {
         }
         if (started.getGlobalBatchSize() != null && started.getGlobalBatchSize() > 0) {
             globalBatchSize = started.getGlobalBatchSize();
+        }
+        if (started.getSequenceLength() != null && started.getSequenceLength() > 0) {
+            sequenceLength = started.getSequenceLength();
         }
         if (started.getLayers() != null && !started.getLayers().isEmpty()) {
             layers.declare(started.getLayers());
@@ -242,6 +248,16 @@ public final class RunFacts implements Persistent {
         return globalBatchSize;
     }
 
+    /** The run to compare this one with, null where none was named. */
+    public @Nullable String referenceRunId() {
+        return referenceRunId;
+    }
+
+    /** What its losses may be compared with. */
+    public RunKind kind() {
+        return new RunKind(modelName, task, lossFunction, globalBatchSize, sequenceLength);
+    }
+
     /** The layers that the run declared. */
     public Layers layers() {
         return layers;
@@ -260,9 +276,9 @@ public final class RunFacts implements Persistent {
     @Override
     public void write(StateWriter out) {
         out.writeBoolean(declared);
-        for (String text :
-                new @Nullable String[] {project, runName, modelName, task, profile, lossFunction, precision, optimizer
-                }) {
+        for (String text : new @Nullable String[] {
+            project, runName, modelName, task, profile, lossFunction, precision, optimizer, referenceRunId
+        }) {
             writeText(out, text);
         }
         out.writeLong(classes);
@@ -276,6 +292,7 @@ public final class RunFacts implements Persistent {
         out.writeDouble(learningRatePeak);
         out.writeDouble(maxGradNorm);
         out.writeLong(globalBatchSize);
+        out.writeLong(sequenceLength);
         layers.write(out);
         out.writeInt(preflight.size());
         for (PreflightResult result : preflight.values()) {
@@ -299,6 +316,7 @@ public final class RunFacts implements Persistent {
         lossFunction = readText(in);
         precision = readText(in);
         optimizer = readText(in);
+        referenceRunId = readText(in);
         classes = in.readLong();
         vocabulary = in.readLong();
         stepsPerEpoch = in.readLong();
@@ -313,6 +331,7 @@ public final class RunFacts implements Persistent {
         learningRatePeak = in.readDouble();
         maxGradNorm = in.readDouble();
         globalBatchSize = in.readLong();
+        sequenceLength = in.readLong();
         layers.read(in);
         preflight.clear();
         int checks = in.readCount(MAX_CHECKS);
@@ -332,14 +351,14 @@ public final class RunFacts implements Persistent {
         }
     }
 
-    private static void writeText(StateWriter out, @Nullable String text) {
+    static void writeText(StateWriter out, @Nullable String text) {
         out.writeBoolean(text != null);
         if (text != null) {
             out.writeString(text);
         }
     }
 
-    private static @Nullable String readText(StateReader in) {
+    static @Nullable String readText(StateReader in) {
         return in.readBoolean() ? in.readString() : null;
     }
 }

@@ -40,6 +40,9 @@ public final class RunState implements RunView, Persistent {
     /** Steps that a rank may be behind the one that it takes over from: a few batches, not a step number gone wrong. */
     static final int MAX_BEHIND = 4096;
 
+    /** A reference that still runs is copied again when this run is as far beyond the end of its copy. */
+    static final double REFERENCE_OUTGROWN = 1.25;
+
     private static final int NO_RANK = -1;
 
     private final String runId;
@@ -78,6 +81,8 @@ public final class RunState implements RunView, Persistent {
     private long lastCheckpointStep = -1;
     private @Nullable FinishStatus finish;
     private long refusedNames;
+    private @Nullable ReferenceCurve reference;
+    private long referenceFreshUntil;
 
     public RunState(String runId) {
         this.runId = runId;
@@ -363,6 +368,33 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
+    public @Nullable ReferenceCurve reference() {
+        return reference;
+    }
+
+    /** Compares the run with another one from here on. */
+    public void compareWith(ReferenceCurve other) {
+        reference = other;
+        double end = Math.max((double) lastStep, other.lastStep() / other.stepsPerStep(facts.kind()));
+        referenceFreshUntil = (long) (REFERENCE_OUTGROWN * end);
+    }
+
+    /**
+     * The run whose curve is wanted now: the one that was named and is not known yet, or whose copy this run has outgrown
+     * while it went on. Null if none. A copy is at least a quarter longer in steps than the one before, so there are few.
+     */
+    public @Nullable String wantedReference() {
+        String named = facts.referenceRunId();
+        if (named == null || named.equals(runId)) {
+            return null;
+        }
+        if (reference == null || !reference.runId().equals(named)) {
+            return named;
+        }
+        return reference.ended() || lastStep <= referenceFreshUntil ? null : named;
+    }
+
+    @Override
     public Series gradNorm() {
         return gradNorm;
     }
@@ -513,6 +545,11 @@ public final class RunState implements RunView, Persistent {
         out.writeLong(lastCheckpointStep);
         out.writeEnum(finish);
         out.writeLong(refusedNames);
+        out.writeBoolean(reference != null);
+        if (reference != null) {
+            reference.write(out);
+        }
+        out.writeLong(referenceFreshUntil);
         out.writeInt(named.size());
         named.forEach((name, series) -> {
             out.writeString(name);
@@ -549,6 +586,8 @@ public final class RunState implements RunView, Persistent {
         lastCheckpointStep = in.readLong();
         finish = in.readEnum(FinishStatus.class);
         refusedNames = in.readLong();
+        reference = in.readBoolean() ? ReferenceCurve.read(in) : null;
+        referenceFreshUntil = in.readLong();
         named.clear();
         nameOwnSeries();
         losses.clear();

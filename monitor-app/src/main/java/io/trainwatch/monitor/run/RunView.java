@@ -55,6 +55,10 @@ public interface RunView {
     /** Training loss. */
     Series loss();
 
+    /** The loss of the run that this one is compared with; null where there is none. */
+    @Nullable
+    ReferenceCurve reference();
+
     /** Global gradient norm before clipping. */
     Series gradNorm();
 

@@ -8,6 +8,7 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.topology.EventGate.RejectedException;
 import io.trainwatch.monitor.topology.Outcome.Destination;
 import io.trainwatch.run.RunStatus;
@@ -41,6 +42,9 @@ import org.slf4j.LoggerFactory;
  * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
  * most every 10 s. A snapshot goes to the board at most once a second per run, and at most {@value #SNAPSHOTS_PER_TICK}
  * a second per partition: with more runs than that the board lags.
+ *
+ * <p>The reference that a run names is looked for when it starts and when it goes to the board; runs of other instances are
+ * not known.
  */
 final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], Outcome> {
     static final Duration TICK = Duration.ofSeconds(1);
@@ -58,6 +62,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private final RunJudge judge;
     private final RunBoard board;
+    private final ReferenceDesk references;
     private final Lag lag;
     private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
@@ -83,12 +88,14 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     JudgeProcessor(
             RunJudge judge,
             RunBoard board,
+            ReferenceDesk references,
             Lag lag,
             ThreadLocal<CommitPacer> pacers,
             MonitorCounters counters,
             MonitorSettings settings) {
         this.judge = judge;
         this.board = board;
+        this.references = references;
         this.lag = lag;
         this.pacers = pacers;
         this.counters = counters;
@@ -150,6 +157,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             changed(run);
         }
         counters.event();
+        if (event.getBody() instanceof RunStarted) {
+            seekReference(run);
+        }
         if (!alerts.isEmpty()) {
             emit(alerts, record.timestamp());
         }
@@ -239,7 +249,45 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                                 ? ENDED_LINGER_MS
                                 : settings.idleTtl().toMillis()));
         publishSnapshots();
+        answerOthers();
         sweep(hears, nowMs);
+    }
+
+    /**
+     * Copies the curve of the run that this one names as its reference, if this instance knows it: kept by this task, on the
+     * board, or kept by another task, which answers within its next tick. Looked for at the start of the run and whenever it
+     * is put on the board.
+     */
+    private void seekReference(StoredRun run) {
+        String wanted = run.judged.wantedReference();
+        if (wanted == null) {
+            return;
+        }
+        ReferenceCurve curve = curveOf(wanted);
+        if (curve != null) {
+            judge.compare(run.judged, curve);
+            store().changed(run);
+        }
+    }
+
+    private @Nullable ReferenceCurve curveOf(String runId) {
+        RunSnapshot shown = store().isLive(runId) ? null : board.run(runId).orElse(null);
+        ReferenceCurve curve = shown != null ? shown.curve() : keptCurve(runId);
+        return curve != null ? curve : references.ask(runId, now());
+    }
+
+    private @Nullable ReferenceCurve keptCurve(String runId) {
+        StoredRun kept = store().isLive(runId) ? store().find(runId) : store().peek(runId);
+        return kept == null ? null : kept.judged.curve();
+    }
+
+    private void answerOthers() {
+        for (String wanted : references.unanswered()) {
+            ReferenceCurve curve = keptCurve(wanted);
+            if (curve != null) {
+                references.answer(curve);
+            }
+        }
     }
 
     private void judgeSilence(StoredRun run, long nowMs) {
@@ -273,6 +321,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             String runId = awaitingBoard.remove();
             StoredRun run = store().isLive(runId) ? store().find(runId) : null;
             if (run != null) {
+                seekReference(run);
                 publishSnapshot(run);
             }
         }

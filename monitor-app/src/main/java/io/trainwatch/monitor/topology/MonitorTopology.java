@@ -50,12 +50,13 @@ final class MonitorTopology {
             Properties streams) {
         StreamsBuilder builder = new StreamsBuilder(new TopologyConfig(new StreamsConfig(streams)));
         ThreadLocal<CommitPacer> pacers = ThreadLocal.withInitial(CommitPacer::new);
+        ReferenceDesk references = new ReferenceDesk();
         builder.addStateStore(RunStore.builder(judge, new HeapBudget(settings.maxLiveRuns()), pacers, counters));
         builder.stream(
                         topics.events(),
                         Consumed.with(BYTES, BYTES).withName("events").withTimestampExtractor(new ArrivalTime()))
                 .process(
-                        () -> new JudgeProcessor(judge, board, lag, pacers, counters, settings),
+                        () -> new JudgeProcessor(judge, board, references, lag, pacers, counters, settings),
                         Named.as("judge"),
                         RunStore.NAME)
                 .split(Named.as("outcome-"))

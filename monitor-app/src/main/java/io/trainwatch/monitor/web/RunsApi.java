@@ -7,6 +7,7 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.codec.RecordJson;
+import io.trainwatch.monitor.board.Fleet;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.monitor.judge.RunStory;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code GET /api/v1/runs/{id}/alerts?severity=&state=}: its episodes, open ones first
  *   <li>{@code GET /api/v1/runs/{id}/story}: what happened to it in time order: starts, phases, resumes, checkpoints, best
  *       evaluations, its end, and its episodes as they began and ended
+ *   <li>{@code GET /api/v1/projects/{project}/outliers}: running runs whose loss is not like that of their siblings ({@link
+ *       Fleet}), the farthest first; runs of other instances are not seen
  *   <li>{@code GET /api/v1/alerts?project=&severity=&state=&limit=}: episodes of all runs, open ones first, then by latest
  *       change
  * </ul>
@@ -67,6 +70,7 @@ final class RunsApi {
         routes.get("/api/v1/runs/{id}/alerts", api::alertsOfRun);
         routes.get("/api/v1/runs/{id}/story", api::story);
         routes.get("/api/v1/alerts", api::alerts);
+        routes.get("/api/v1/projects/{project}/outliers", api::outliers);
     }
 
     private void runs(Context context) throws Problem {
@@ -203,6 +207,34 @@ final class RunsApi {
                         .flatMap(run -> run.alerts().stream())
                         .filter(alert -> project == null || project.equals(alert.getProject())),
                 limit);
+    }
+
+    private void outliers(Context context) throws Problem {
+        Query.of(context);
+        String project = context.pathParam("project");
+        Fleet.View view = Fleet.of(project, board.runs());
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeStringField("project", project);
+            out.writeNumberField("compared", view.compared());
+            out.writeNumberField("not_compared", view.notCompared());
+            out.writeArrayFieldStart("outliers");
+            for (Fleet.Outlier outlier : view.outliers()
+                    .subList(0, Math.min(MAX_LIMIT, view.outliers().size()))) {
+                out.writeStartObject();
+                out.writeStringField("run_id", outlier.run().getRunId());
+                out.writeStringField("side", outlier.score() > 0 ? "worse" : "better");
+                out.writeNumberField("from_step", outlier.fromStep());
+                out.writeNumberField("to_step", outlier.toStep());
+                Json.number(out, "loss", outlier.loss());
+                Json.number(out, "median_of_siblings", outlier.median());
+                Json.number(out, "score", outlier.score());
+                out.writeNumberField("siblings", outlier.siblings());
+                out.writeEndObject();
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
     }
 
     private static void answerAlerts(Context context, Query query, Stream<Alert> of, int limit) throws Problem {

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.NotChecked;
 import io.trainwatch.run.RunCondition;
@@ -56,11 +57,11 @@ public final class SampleRuns {
     }
 
     public static RunSnapshot snapshot(RunStatus status, Alert... alerts) {
-        return new RunSnapshot(status, Map.of(), List.of(alerts), List.of(), 0);
+        return new RunSnapshot(status, Map.of(), List.of(alerts), List.of(), 0, RunKind.UNKNOWN);
     }
 
     public static RunSnapshot snapshot(RunStatus status, SeriesSnapshot series, Alert... alerts) {
-        return new RunSnapshot(status, Map.of(series.name(), series), List.of(alerts), List.of(), 0);
+        return new RunSnapshot(status, Map.of(series.name(), series), List.of(alerts), List.of(), 0, RunKind.UNKNOWN);
     }
 
     public static Alert alert(String id, String runId, Severity severity, AlertState state, long changedAtMs) {

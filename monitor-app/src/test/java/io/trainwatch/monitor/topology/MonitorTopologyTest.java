@@ -12,6 +12,7 @@ import io.trainwatch.monitor.judge.DetectionRule;
 import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.judge.Glob;
 import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.run.NotChecked;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.nio.charset.StandardCharsets;
@@ -379,6 +380,58 @@ class MonitorTopologyTest {
             assertThat(rig.statuses().get("r").getStepsJudged()).isEqualTo(10);
             rig.pass(Duration.ofSeconds(20));
             assertThat(rig.statuses()).as("nothing changed").isEmpty();
+        }
+    }
+
+    @Test
+    void a_run_is_compared_with_the_one_that_it_names_when_both_are_judged_here() {
+        try (TopologyRig rig = new TopologyRig(dir)) {
+            Trainer reference = new Trainer("reference");
+            rig.send(reference, reference.started());
+            for (int i = 0; i < 600; i++) {
+                rig.send(reference, reference.step());
+            }
+            rig.send(reference, reference.finished());
+            Trainer alike = new Trainer("alike");
+            Trainer worse = new Trainer("worse");
+            Trainer lost = new Trainer("lost");
+            rig.send(alike, alike.started("reference"));
+            rig.send(worse, worse.started("reference"));
+            rig.send(lost, lost.started("of another instance"));
+            for (int i = 0; i < 500; i++) {
+                rig.send(alike, alike.step());
+                rig.send(worse, worse.step(1 + 2 * Math.exp(-i / 500.0)));
+                rig.send(lost, lost.step());
+            }
+            rig.pass(Duration.ofSeconds(11));
+
+            assertThat(rig.alerts())
+                    .filteredOn(alert -> alert.getDetector().equals("worse_than_reference"))
+                    .isNotEmpty()
+                    .allSatisfy(alert -> assertThat(alert.getRunId()).isEqualTo("worse"));
+            assertThat(rig.statuses().get("lost").getNotChecked())
+                    .filteredOn(one -> one.getDetector().equals("worse_than_reference"))
+                    .extracting(NotChecked::getMissing)
+                    .containsExactly("the reference run of another instance, which is not known here");
+        }
+    }
+
+    @Test
+    void a_reference_that_begins_later_is_found_at_the_next_look() {
+        try (TopologyRig rig = new TopologyRig(dir)) {
+            Trainer early = new Trainer("early");
+            Trainer reference = new Trainer("reference");
+            rig.send(early, early.started("reference"));
+            rig.send(early, early.step());
+            rig.send(reference, reference.started());
+            for (int i = 0; i < 600; i++) {
+                rig.send(reference, reference.step());
+            }
+            rig.pass(Duration.ofSeconds(2));
+            rig.send(early, early.step());
+            rig.pass(Duration.ofSeconds(2));
+
+            assertThat(rig.store().find("early").judged.wantedReference()).isNull();
         }
     }
 }

@@ -31,7 +31,13 @@ public final class Trainer {
     }
 
     public TrainingEvent started() {
+        return started(null);
+    }
+
+    /** Begins a run that is to be compared with another one. */
+    public TrainingEvent started(String referenceRunId) {
         RunStarted body = new RunStarted();
+        body.setReferenceRunId(referenceRunId);
         body.setProject("test");
         body.setMaxSteps(1_000_000L);
         return event(null, body);

@@ -7,6 +7,7 @@ import static io.trainwatch.monitor.board.SampleRuns.snapshot;
 import static io.trainwatch.monitor.board.SampleRuns.with;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -131,6 +132,29 @@ class WebServerTest {
         assertThat(ids("/api/v1/runs?project=vision")).containsExactly("a");
         assertThat(ids("/api/v1/runs?condition=failed,killed")).containsExactly("b", "c");
         assertThat(ids("/api/v1/runs?project=other")).isEmpty();
+    }
+
+    @Test
+    void outliers_of_a_project_are_told_with_how_many_runs_were_compared() throws Exception {
+        for (int i = 0; i < 7; i++) {
+            double loss = i == 6 ? 3 : 2 + i / 1000.0;
+            List<Bucket> buckets = new ArrayList<>();
+            for (int step = 1; step <= 100; step++) {
+                buckets.add(new Bucket(step, loss, loss, loss));
+            }
+            board.publish(snapshot(full("run " + i), new SeriesSnapshot("loss", 100, loss, buckets)));
+        }
+
+        JsonNode view = tree(get("/api/v1/projects/vision/outliers"));
+        assertThat(view.get("compared").asInt()).isEqualTo(7);
+        assertThat(view.get("outliers")).hasSize(1);
+        JsonNode outlier = view.get("outliers").get(0);
+        assertThat(outlier.get("run_id").asText()).isEqualTo("run 6");
+        assertThat(outlier.get("side").asText()).isEqualTo("worse");
+        assertThat(outlier.get("median_of_siblings").asDouble()).isEqualTo(2.0025, within(1e-6));
+        assertThat(outlier.get("siblings").asInt()).isEqualTo(6);
+        assertThat(get("/api/v1/projects/other/outliers").body())
+                .isEqualTo("{\"project\":\"other\",\"compared\":0,\"not_compared\":0,\"outliers\":[]}");
     }
 
     @Test
@@ -265,7 +289,7 @@ class WebServerTest {
 
     @Test
     void a_failure_inside_does_not_tell_of_the_inside() throws Exception {
-        board.publish(new RunSnapshot(bare("r1"), null, null, null, 0));
+        board.publish(new RunSnapshot(bare("r1"), null, null, null, 0, null));
 
         assertProblem(get("/api/v1/runs/r1"), 500, "the log of the monitor has the reason");
     }

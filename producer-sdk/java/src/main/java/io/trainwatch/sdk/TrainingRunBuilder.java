@@ -37,6 +37,7 @@ public final class TrainingRunBuilder {
     private @Nullable Double learningRatePeak;
     private @Nullable Long warmupSteps;
     private @Nullable String precision;
+    private @Nullable String referenceRun;
     private @Nullable Integer attempt;
     private @Nullable Integer rank;
     private @Nullable Integer worldSize;
@@ -99,6 +100,12 @@ public final class TrainingRunBuilder {
     /** "fp32", "tf32", "bf16", "fp16" or "fp8"; default unknown. */
     public TrainingRunBuilder precision(String name) {
         precision = name;
+        return this;
+    }
+
+    /** Run to compare this one with, of any project; default none. Its loss at equal step is what this one is held against. */
+    public TrainingRunBuilder referenceRun(String referenceRunId) {
+        referenceRun = referenceRunId;
         return this;
     }
 
@@ -241,6 +248,9 @@ public final class TrainingRunBuilder {
         }
         if (precision != null) {
             started.setPrecision(precision);
+        }
+        if (referenceRun != null) {
+            started.setReferenceRunId(referenceRun);
         }
         if (!labels.isEmpty()) {
             Map<String, String> all = new HashMap<>(started.getLabels() == null ? Map.of() : started.getLabels());

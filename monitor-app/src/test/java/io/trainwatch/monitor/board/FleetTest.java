@@ -113,7 +113,7 @@ class FleetTest {
         }
         RunStatus status = SampleRuns.with(SampleRuns.bare(runId), run -> run.setProject("vision"));
         SeriesSnapshot series = new SeriesSnapshot("loss", steps, 0, buckets);
-        runs.add(new RunSnapshot(status, Map.of("loss", series), List.of(), kind));
+        runs.add(new RunSnapshot(status, Map.of("loss", series), List.of(), List.of(), 0, kind));
         return status;
     }
 }

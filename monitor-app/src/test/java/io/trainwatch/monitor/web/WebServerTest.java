@@ -19,6 +19,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.monitor.run.Milestone;
+import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
 import io.trainwatch.run.RunCondition;
@@ -180,7 +181,8 @@ class WebServerTest {
                 List.of(
                         new Milestone(Milestone.Kind.STARTED, 0, -1, 500, "resnet"),
                         new Milestone(Milestone.Kind.RESUMED, 0, 20, 2_000, "back from step 25 to step 20")),
-                7));
+                7,
+                RunKind.UNKNOWN));
 
         assertThat(get("/api/v1/runs/r1/story").body())
                 .isEqualTo("{\"run_id\":\"r1\",\"forgotten\":7,\"story\":["

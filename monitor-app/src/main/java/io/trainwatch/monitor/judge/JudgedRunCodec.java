@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class JudgedRunCodec {
     private static final int FORMAT = 1;
-    private static final int RUN_VERSION = 3;
+    private static final int RUN_VERSION = 4;
     private static final int DECLARED_VERSION = 1;
     private static final int ALERTS_VERSION = 2;
     private static final int MAX_SLOTS = 1000;

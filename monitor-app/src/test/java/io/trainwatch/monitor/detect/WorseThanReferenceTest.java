@@ -206,8 +206,8 @@ class WorseThanReferenceTest implements DetectorContract {
     void runs_that_differ_by_luck_alone_are_alike(Noise noise, int alarms) {
         int alarmed = 0;
         for (int seed = 0; seed < 40; seed++) {
-            var there = noise.seeded(2 * seed);
-            var here = noise.seeded(2 * seed + 1);
+            var there = noise.seeded(2L * seed);
+            var here = noise.seeded(2L * seed + 1);
             Judging.reference(
                     "luck",
                     run -> run.loss(step -> powerLaw(step) + 0.1 * there.applyAsDouble(step))

@@ -376,6 +376,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
                 alert.getScope(),
                 alert.getSeverity(),
                 alert.getOnsetStep() == null ? -1 : alert.getOnsetStep(),
+                alert.getOpenedStep() == null ? -1 : alert.getOpenedStep(),
                 alert.getMessage());
     }
 

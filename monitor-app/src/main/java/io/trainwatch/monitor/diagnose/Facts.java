@@ -108,7 +108,7 @@ final class Facts {
         for (Finding other : others) {
             boolean before = other.onsetStep() < 0
                     || (other.onsetStep() >= onset - HORIZON && other.onsetStep() <= onset + TOLERANCE)
-                    || (other.onsetStep() < onset && lastsLong(other));
+                    || (lastsLong(other) && other.onsetStep() <= Math.max(onset, episode.openedStep()));
             if (before && !other.detector().equals(episode.detector())) {
                 double strength = other.severity() == Severity.info ? 0.5 : 1;
                 String where = other.scope().isEmpty() ? "" : " (" + other.scope() + ")";
@@ -142,7 +142,10 @@ final class Facts {
                 .orElse(-1);
     }
 
-    /** Faults of the state of the model, which work on for as long as they last, however long ago they began. */
+    /**
+     * Faults of the state of the model, which work on for as long as they last: however long ago they began, and also where
+     * the episode reaches back to before them, as a run that learned nothing from its first step.
+     */
     private static boolean lastsLong(Finding finding) {
         return switch (finding.detector()) {
             case "vanishing_gradient",

@@ -9,6 +9,8 @@ import io.trainwatch.alert.Severity;
  * @param scope what in the run it concerned, "" for all of it
  * @param severity the highest it had
  * @param onsetStep step at which it began, -1 if not known
+ * @param openedStep last step when it was told, -1 if not known
  * @param message what it said
  */
-public record Finding(String detector, String scope, Severity severity, long onsetStep, String message) {}
+public record Finding(
+        String detector, String scope, Severity severity, long onsetStep, long openedStep, String message) {}

@@ -129,9 +129,9 @@ final class DiagnosisTest {
 
     @Test
     void what_began_later_is_a_consequence_and_no_cause() {
-        Finding nan = new Finding("non_finite_loss", "", Severity.critical, 100, "loss is NaN");
-        Finding later = new Finding("non_finite_input", "", Severity.critical, 200, "input is NaN");
-        Finding earlier = new Finding("non_finite_input", "", Severity.critical, 99, "input is NaN");
+        Finding nan = new Finding("non_finite_loss", "", Severity.critical, 100, 100, "loss is NaN");
+        Finding later = new Finding("non_finite_input", "", Severity.critical, 200, 200, "input is NaN");
+        Finding earlier = new Finding("non_finite_input", "", Severity.critical, 99, 99, "input is NaN");
         RunState run = new RunState("run");
         Judging.moments("run", stream -> stream.steps(300)).forEach(moment -> {
             if (moment.event() != null) {
@@ -141,6 +141,15 @@ final class DiagnosisTest {
 
         assertThat(Diagnosis.of(nan, List.of(later), run).get(0).getId()).isNotEqualTo("non_finite_input_batch");
         assertThat(Diagnosis.of(nan, List.of(earlier), run).get(0).getId()).isEqualTo("non_finite_input_batch");
+    }
+
+    @Test
+    void dead_units_explain_a_run_that_learned_nothing_from_its_first_step() {
+        Finding flat = new Finding("not_learning", "", Severity.warning, 1, 500, "nothing was learned");
+        Finding dead = new Finding("dead_units", "", Severity.critical, 20, 60, "all units are dead");
+
+        assertThat(Diagnosis.of(flat, List.of(dead), new RunState("run")).get(0).getId())
+                .isEqualTo("dead_units");
     }
 
     @Test

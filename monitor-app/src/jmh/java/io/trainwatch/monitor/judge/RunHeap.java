@@ -51,10 +51,7 @@ public final class RunHeap {
                 next *= 10;
                 System.out.printf(
                         "| %s | %,d | %.1f | %.1f |%n",
-                        what,
-                        step,
-                        (used() - before) / 1024.0 / count,
-                        codec.encode(runs.get(0)).length / 1024.0);
+                        what, step, (used() - before) / 1024.0 / count, codec.encode(runs.get(0)).length / 1024.0);
             }
         }
         if (runs.get(0).events() == 0) {

@@ -67,6 +67,7 @@ public final class StateReader {
 
     /** Fills the first {@code count} places of {@code into}. */
     public void readLongs(long[] into, int count) {
+        fits(count, into.length);
         need((long) count * Long.BYTES);
         buffer.asLongBuffer().get(into, 0, count);
         buffer.position(buffer.position() + count * Long.BYTES);
@@ -74,6 +75,7 @@ public final class StateReader {
 
     /** Fills the first {@code count} places of {@code into}. */
     public void readDoubles(double[] into, int count) {
+        fits(count, into.length);
         need((long) count * Double.BYTES);
         buffer.asDoubleBuffer().get(into, 0, count);
         buffer.position(buffer.position() + count * Double.BYTES);
@@ -81,6 +83,7 @@ public final class StateReader {
 
     /** Fills the first {@code count} places of {@code into}. */
     public void readFloats(float[] into, int count) {
+        fits(count, into.length);
         need((long) count * Float.BYTES);
         buffer.asFloatBuffer().get(into, 0, count);
         buffer.position(buffer.position() + count * Float.BYTES);
@@ -112,6 +115,12 @@ public final class StateReader {
         byte[] bytes = new byte[length];
         buffer.get(bytes);
         return bytes;
+    }
+
+    private static void fits(int count, int places) {
+        if (count < 0 || count > places) {
+            throw new UnreadableStateException(count + " values for " + places + " places");
+        }
     }
 
     private void need(long bytes) {

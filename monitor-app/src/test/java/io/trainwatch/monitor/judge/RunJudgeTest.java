@@ -152,6 +152,7 @@ class RunJudgeTest {
         assertThat(status.getNotChecked())
                 .extracting(NotChecked::getDetector)
                 .containsExactlyInAnyOrder(
+                        "worse_than_reference",
                         "not_learning",
                         "loss_plateau",
                         "dead_units",

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.FeatureSummary;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.Persistent;
@@ -276,7 +277,7 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
     @Override
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         BatchStats body = (BatchStats) event.getBody();
-        String scope = body.getSplit() == null ? "train" : body.getSplit();
+        String scope = RunState.splitScope(body.getSplit());
         Split split = state.splits.of(scope);
         if (split == null) {
             return;

@@ -223,7 +223,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
     }
 
     private static @Nullable Split split(State state, RunView run, @Nullable String said) {
-        String scope = said == null ? "train" : said;
+        String scope = RunState.splitScope(said);
         Split split = state.splits.of(scope);
         if (split != null && split.phase != run.phase()) {
             split = state.splits.renew(scope);
@@ -251,7 +251,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             return;
         }
         state.judged = true;
-        String scope = said == null ? "train" : said;
+        String scope = RunState.splitScope(said);
         boolean single = came == 1 && declared > 1;
         if (single || uneven(split)) {
             if (split.unevenSince < 0) {
@@ -347,8 +347,7 @@ public final class ClassImbalance implements Detector<ClassImbalance.State> {
             predicted.forEach((name, count) -> split.add(name, 0, 0, Math.max(0.0, count)));
         }
         if (split.windowSamples >= Math.max(FEWEST_LABELS, (double) PER_CLASS * split.recalls.size())) {
-            judgeRecalls(
-                    state, run, split, (body.getSplit() == null ? "train" : body.getSplit()) + "/recall", verdicts);
+            judgeRecalls(state, run, split, RunState.splitScope(body.getSplit()) + "/recall", verdicts);
             split.windowSamples = 0;
             for (Recall recall : split.recalls.values()) {
                 if (recall.support >= FEWEST_OF_CLASS) {

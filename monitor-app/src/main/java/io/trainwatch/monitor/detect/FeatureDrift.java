@@ -6,6 +6,7 @@ import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.FeatureSummary;
 import io.trainwatch.event.Histogram;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.Persistent;
@@ -311,7 +312,7 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
             return;
         }
         state.seen = true;
-        String scope = body.getSplit() == null ? "train" : body.getSplit();
+        String scope = RunState.splitScope(body.getSplit());
         Split split = state.splits.of(scope);
         if (split == null) {
             return;

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.PredictionStats;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -128,7 +129,7 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
             return;
         }
         state.seen = true;
-        add(state, run, split == null ? "train" : split, histogram, verdicts);
+        add(state, run, RunState.splitScope(split), histogram, verdicts);
     }
 
     private void add(State state, RunView run, String scope, Map<String, Long> histogram, Verdicts verdicts) {

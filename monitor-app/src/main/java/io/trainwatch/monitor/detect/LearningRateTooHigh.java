@@ -145,7 +145,7 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
         }
         state.updates.observe(run, event);
         if (event.getBody() instanceof EvaluationCompleted body) {
-            evaluation(state, body);
+            evaluation(state, run, body);
         } else if (event.getBody() instanceof TensorStats body) {
             tensors(state, run, body);
         } else if (run.loss().isFresh(run) && Double.isFinite(run.loss().last())) {
@@ -189,14 +189,14 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
         }
     }
 
-    private static void evaluation(State state, EvaluationCompleted body) {
+    private static void evaluation(State state, RunView run, EvaluationCompleted body) {
         if (body.getMetrics() == null) {
             return;
         }
         String dataset = RunState.evaluationScope(body);
         for (Map.Entry<String, Double> metric : body.getMetrics().entrySet()) {
             double value = metric.getValue();
-            double error = standardError(body, metric.getKey(), value);
+            double error = StandardError.of(run, body, metric.getKey(), value);
             if (Double.isFinite(value) && error > 0) {
                 ZigZag zigZag = state.metrics.of(dataset + "/" + metric.getKey());
                 if (zigZag != null) {
@@ -204,25 +204,6 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
                 }
             }
         }
-    }
-
-    private static double standardError(EvaluationCompleted body, String metric, double value) {
-        Double told = body.getMetricStdError() == null
-                ? null
-                : body.getMetricStdError().get(metric);
-        if (told != null) {
-            return told;
-        }
-        Long samples = body.getNumSamples();
-        boolean rate = value >= 0 && value <= 1 && !metric.contains("loss");
-        // One sample more of either kind: a rate of 0 or 1 is not known without error.
-        return rate && samples != null && samples > 0
-                ? Math.sqrt((value * samples + 1)
-                        / (samples + 2.0)
-                        * ((1 - value) * samples + 1)
-                        / (samples + 2.0)
-                        / samples)
-                : Double.NaN;
     }
 
     private void judge(State state, RunView run, Verdicts verdicts) {

@@ -5,6 +5,7 @@ import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
@@ -220,7 +221,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {
-        double now = aboveStart ? medianOf(state.latest, LEVEL_POINTS) : state.ema;
+        double now = aboveStart ? Medians.of(state.latest) : state.ema;
         double baseline = aboveStart ? loss.initial() : state.reference;
         String message = aboveStart
                 ? loss.name() + " is " + Figures.text(now) + ", above the " + Figures.text(baseline) + " where it began"
@@ -233,7 +234,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     private void closeBlock(State state, RunView run, Series loss) {
-        double median = medianOf(state.block, BLOCK);
+        double median = Medians.of(state.block);
         double emaBefore = state.ema;
         if (state.blocks == 0) {
             state.first = median;
@@ -259,11 +260,11 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             if (state.sum == 0) {
                 // What may be a rise is measured against what was before it.
                 double[] residuals = detrended(state, known);
-                state.scatter = 1.4826 * medianAbsoluteDeviation(residuals, known);
+                state.scatter = Medians.standardDeviation(residuals);
                 state.extreme = extreme(state, residuals);
             }
-            double noise =
-                    Math.max(1.4826 * medianAbsoluteDeviation(state.differences, known) / Math.sqrt(2), state.scatter);
+            double noise = Math.max(
+                    Medians.standardDeviation(Arrays.copyOf(state.differences, known)) / Math.sqrt(2), state.scatter);
             double error = 1.2533 * loss.scale() / Math.sqrt((double) BLOCK);
             double floor = Math.max(error, 1e-3 * Math.abs(state.first - state.reference));
             double sigma = Math.max(Math.max(noise, 2 * state.swing), floor);
@@ -353,21 +354,6 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             above += point > level ? 1 : 0;
         }
         return above > points.length / 2;
-    }
-
-    private static double medianOf(double[] values, int count) {
-        double[] sorted = Arrays.copyOf(values, count);
-        Arrays.sort(sorted);
-        return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-    }
-
-    private static double medianAbsoluteDeviation(double[] values, int count) {
-        double median = medianOf(values, count);
-        double[] deviations = new double[count];
-        for (int i = 0; i < count; i++) {
-            deviations[i] = Math.abs(values[i] - median);
-        }
-        return medianOf(deviations, count);
     }
 
     @Override

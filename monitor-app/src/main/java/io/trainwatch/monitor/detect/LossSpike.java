@@ -6,6 +6,7 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.Gates;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
@@ -242,9 +243,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         if (state.points < RECOVERY_POINTS) {
             return false;
         }
-        double[] sorted = state.latest.clone();
-        Arrays.sort(sorted);
-        double median = (sorted[RECOVERY_POINTS / 2 - 1] + sorted[RECOVERY_POINTS / 2]) / 2;
+        double median = Medians.of(state.latest);
         return state.zeroSpike ? median > 0 : median <= state.medianBefore + 2 * state.scaleBefore;
     }
 

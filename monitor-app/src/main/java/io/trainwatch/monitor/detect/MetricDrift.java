@@ -7,11 +7,11 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -203,17 +203,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             for (int i = 0; i < changes.length; i++) {
                 changes[i] = at(i) - at(i + lag);
             }
-            double middle = median(changes);
-            double[] deviations =
-                    Arrays.stream(changes).map(c -> Math.abs(c - middle)).toArray();
-            return 1.4826 * median(deviations) / Math.sqrt(2);
-        }
-
-        private static double median(double[] values) {
-            double[] sorted = values.clone();
-            Arrays.sort(sorted);
-            int half = sorted.length / 2;
-            return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+            return Medians.standardDeviation(changes) / Math.sqrt(2);
         }
     }
 

@@ -6,6 +6,7 @@ import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.FeatureSummary;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -152,7 +153,7 @@ public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
         if (body.getFeatures() == null) {
             return;
         }
-        String scope = body.getSplit() == null ? "train" : body.getSplit();
+        String scope = RunState.splitScope(body.getSplit());
         Split split = state.splits.of(scope);
         if (split == null) {
             return;

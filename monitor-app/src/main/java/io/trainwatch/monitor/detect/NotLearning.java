@@ -7,6 +7,7 @@ import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
@@ -279,9 +280,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
         for (int i = 0; i < b; i++) {
             latest[i] = state.latest[(int) ((state.points - 1 - i) % LATEST_POINTS)];
         }
-        double was = median(Arrays.copyOf(state.first, a));
-        double is = median(latest);
-        double sd = robustDeviation(latest, is);
+        double was = Medians.of(state.first, 0, a);
+        double is = Medians.of(latest);
+        double sd = robustDeviation(latest);
         double error = 1.2533 * sd / Math.sqrt(b);
         double chance = run.facts().chanceLoss();
         state.was = was;
@@ -307,17 +308,11 @@ public final class NotLearning implements Detector<NotLearning.State> {
                         "loss", run.firstStep(), run.lastStep(), state.is, state.was, state.score, null)));
     }
 
-    private static double median(double[] values) {
-        Arrays.sort(values);
-        return (values[(values.length - 1) / 2] + values[values.length / 2]) / 2;
-    }
-
-    /** Of points that {@link #median} has sorted. */
-    private static double robustDeviation(double[] sorted, double median) {
+    private static double robustDeviation(double[] points) {
+        double[] sorted = points.clone();
+        Arrays.sort(sorted);
         double iqr = sorted[sorted.length - 1 - sorted.length / 4] - sorted[sorted.length / 4];
-        double[] distances =
-                Arrays.stream(sorted).map(x -> Math.abs(x - median)).toArray();
-        return Math.max(1.4826 * median(distances), iqr / 1.349);
+        return Math.max(Medians.standardDeviation(sorted), iqr / 1.349);
     }
 
     @Override

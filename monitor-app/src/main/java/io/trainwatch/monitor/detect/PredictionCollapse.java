@@ -272,7 +272,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         if (body.getLabelHistogram() == null && !regression) {
             return;
         }
-        Window window = state.splits.of(split(body.getSplit()));
+        Window window = state.splits.of(RunState.splitScope(body.getSplit()));
         if (window == null) {
             return;
         }
@@ -286,7 +286,7 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     }
 
     private void predictions(State state, RunView run, PredictionStats body, Verdicts verdicts) {
-        String scope = split(body.getSplit());
+        String scope = RunState.splitScope(body.getSplit());
         Map<String, Long> histogram = body.getPredictedClassHistogram();
         boolean classes = histogram != null && !histogram.isEmpty();
         boolean values = finite(body.getMean()) && finite(body.getStd()) && body.getStd() >= 0;
@@ -575,10 +575,6 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
 
     private static boolean finite(@Nullable Double value) {
         return value != null && Double.isFinite(value);
-    }
-
-    private static String split(@Nullable String said) {
-        return said == null ? "train" : said;
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.PredictionStats;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -137,7 +138,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
     @Override
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
         if (event.getBody() instanceof BatchStats batch) {
-            Split split = state.splits.find(scope(batch.getSplit()));
+            Split split = state.splits.find(RunState.splitScope(batch.getSplit()));
             if (split != null && !split.labelled && batch.getLabelHistogram() != null) {
                 split.addLabels(batch.getLabelHistogram());
             }
@@ -149,7 +150,7 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
             return;
         }
         state.seen = true;
-        String scope = scope(body.getSplit());
+        String scope = RunState.splitScope(body.getSplit());
         Split split = state.splits.of(scope);
         if (split == null) {
             return;
@@ -169,10 +170,6 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
         if (split.shares.add(histogram, run.lastStep())) {
             judge(state, split, scope, run, verdicts);
         }
-    }
-
-    private static String scope(@Nullable String split) {
-        return split == null ? "train" : split;
     }
 
     private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {

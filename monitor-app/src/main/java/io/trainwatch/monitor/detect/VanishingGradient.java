@@ -8,6 +8,7 @@ import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Fingerprint;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import java.util.ArrayList;
@@ -309,7 +310,7 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
             return new Flow(
                     gradients,
                     Arrays.stream(norms, 0, quarter).max().orElse(0),
-                    median(norms, norms.length - quarter, norms.length),
+                    Medians.of(norms, norms.length - quarter, norms.length),
                     Arrays.stream(means, 0, quarter).max().orElse(0),
                     starved);
         }
@@ -337,12 +338,6 @@ public final class VanishingGradient implements Detector<VanishingGradient.State
                             + Figures.text(first) + " there (" + input.name() + "), " + Figures.text(last)
                             + " at the output (" + output.name() + ")" + starve,
                     evidence);
-        }
-
-        private static double median(double[] values, int from, int to) {
-            double[] sorted = Arrays.copyOfRange(values, from, to);
-            Arrays.sort(sorted);
-            return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
         }
     }
 

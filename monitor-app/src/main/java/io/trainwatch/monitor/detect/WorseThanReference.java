@@ -6,9 +6,9 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -120,21 +120,11 @@ public final class WorseThanReference implements Detector<WorseThanReference.Sta
             for (int i = 0; i < changes.length; i++) {
                 changes[i] = at(i) - at(i + lag);
             }
-            double middle = median(changes);
-            for (int i = 0; i < changes.length; i++) {
-                changes[i] = Math.abs(changes[i] - middle);
-            }
-            return 1.4826 * median(changes) / Math.sqrt(2);
+            return Medians.standardDeviation(changes) / Math.sqrt(2);
         }
 
         private double at(int back) {
             return above[(int) ((blocks - 1 - back) % HISTORY)];
-        }
-
-        private static double median(double[] values) {
-            Arrays.sort(values);
-            int half = values.length / 2;
-            return values.length % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
         }
     }
 

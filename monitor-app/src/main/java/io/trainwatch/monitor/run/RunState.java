@@ -225,6 +225,11 @@ public final class RunState implements RunView, Persistent {
         });
     }
 
+    /** What the batches of a split are called in scopes: those that do not say are of the training set. */
+    public static String splitScope(@Nullable String split) {
+        return split == null ? "train" : split;
+    }
+
     /** What an evaluation is called in scopes and series: its dataset or split, with its slice if it has one. */
     public static String evaluationScope(EvaluationCompleted evaluation) {
         String dataset = evaluation.getDataset() != null

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -31,13 +32,25 @@ final class Broker implements AutoCloseable {
     final Topics topics = new Topics("trainwatch.");
     final Admin admin;
     private final KafkaProducer<byte[], byte[]> producer;
+    private final AtomicReference<Exception> sendFailure = new AtomicReference<>();
 
     Broker(Path dir) {
         kafka = EmbeddedKafka.start(dir, 0);
         admin = Admin.create(Map.of("bootstrap.servers", kafka.bootstrapServers()));
         topics.create(admin, PARTITIONS, 1);
         producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", kafka.bootstrapServers(), "linger.ms", 5),
+                // As the SDK sends: an idempotent producer was seen to send nothing more after a broker was late with
+                // its
+                // own heartbeats. What arrives twice has the same seq.
+                Map.of(
+                        "bootstrap.servers",
+                        kafka.bootstrapServers(),
+                        "enable.idempotence",
+                        false,
+                        "max.in.flight.requests.per.connection",
+                        1,
+                        "linger.ms",
+                        5),
                 new ByteArraySerializer(),
                 new ByteArraySerializer());
     }
@@ -51,11 +64,19 @@ final class Broker implements AutoCloseable {
     }
 
     void send(byte[] key, byte[] value) {
-        var unused = producer.send(new ProducerRecord<>(topics.events(), key, value));
+        var unused = producer.send(new ProducerRecord<>(topics.events(), key, value), (sent, failure) -> {
+            if (failure != null) {
+                sendFailure.compareAndSet(null, failure);
+            }
+        });
     }
 
+    /** Waits until everything that was sent is in the topic, and fails if something is not. */
     void flush() {
         producer.flush();
+        if (sendFailure.get() != null) {
+            throw new AssertionError("an event of the test did not reach the topic", sendFailure.get());
+        }
     }
 
     /** Events that the monitor has judged for good. */
@@ -68,6 +89,17 @@ final class Broker implements AutoCloseable {
             sum += offset == null ? 0 : offset.offset();
         }
         return sum;
+    }
+
+    /** Events in the topic, those that were sent twice twice. */
+    long sent() throws Exception {
+        Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+        for (int partition = 0; partition < PARTITIONS; partition++) {
+            latest.put(new TopicPartition(topics.events(), partition), OffsetSpec.latest());
+        }
+        return admin.listOffsets(latest).all().get().values().stream()
+                .mapToLong(end -> end.offset())
+                .sum();
     }
 
     List<Alert> alerts() throws Exception {

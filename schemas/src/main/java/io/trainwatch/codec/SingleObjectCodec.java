@@ -3,6 +3,7 @@ package io.trainwatch.codec;
 import io.trainwatch.alert.Alert;
 import io.trainwatch.codec.UndecodableException.Reason;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.run.Command;
 import io.trainwatch.run.RunStatus;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -31,6 +32,8 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
     private static final SchemaVersions<TrainingEvent> EVENTS = new SchemaVersions<>(TrainingEvent.getClassSchema());
     private static final SchemaVersions<Alert> ALERTS = new SchemaVersions<>(Alert.getClassSchema());
     private static final SchemaVersions<RunStatus> RUN_STATUSES = new SchemaVersions<>(RunStatus.getClassSchema());
+
+    private static final SchemaVersions<Command> COMMANDS = new SchemaVersions<>(Command.getClassSchema());
 
     private static final int HEADER_BYTES = 10;
     private static final byte MARKER = (byte) 0xC3;
@@ -64,6 +67,10 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
 
     public static SingleObjectCodec<RunStatus> runStatuses() {
         return new SingleObjectCodec<>(RUN_STATUSES);
+    }
+
+    public static SingleObjectCodec<Command> commands() {
+        return new SingleObjectCodec<>(COMMANDS);
     }
 
     /**

@@ -2,6 +2,7 @@ package io.trainwatch.codec;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.run.Command;
 import io.trainwatch.run.RunStatus;
 import java.util.HashMap;
 import java.util.Map;
@@ -23,6 +24,7 @@ final class Vocabulary extends SpecificData {
         admit(TrainingEvent.getClassSchema());
         admit(Alert.getClassSchema());
         admit(RunStatus.getClassSchema());
+        admit(Command.getClassSchema());
         setCustomCoders(true);
     }
 

@@ -75,6 +75,7 @@ class EventJsonTest {
                         "batch_stats",
                         "checkpoint_loaded",
                         "checkpoint_saved",
+                        "command_acknowledged",
                         "evaluation_completed",
                         "heartbeat",
                         "phase_changed",

@@ -2,6 +2,7 @@ package io.trainwatch.codec;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.run.Command;
 import io.trainwatch.run.RunStatus;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,6 +38,7 @@ public final class SchemaRelease {
         release(TrainingEvent.class, TrainingEvent.getClassSchema(), SingleObjectCodec.events());
         release(Alert.class, Alert.getClassSchema(), SingleObjectCodec.alerts());
         release(RunStatus.class, RunStatus.getClassSchema(), SingleObjectCodec.runStatuses());
+        release(Command.class, Command.getClassSchema(), SingleObjectCodec.commands());
     }
 
     private static <T extends SpecificRecordBase> void release(

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.alert.Alert;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.run.Command;
 import io.trainwatch.run.RunStatus;
 import java.util.List;
 import java.util.SortedMap;
@@ -18,12 +19,16 @@ import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class SchemaVersionsTest {
-    static final List<Schema> TYPES =
-            List.of(TrainingEvent.getClassSchema(), Alert.getClassSchema(), RunStatus.getClassSchema());
+    static final List<Schema> TYPES = List.of(
+            TrainingEvent.getClassSchema(),
+            Alert.getClassSchema(),
+            RunStatus.getClassSchema(),
+            Command.getClassSchema());
 
     private final SingleObjectCodec<TrainingEvent> events = SingleObjectCodec.events();
     private final SingleObjectCodec<Alert> alerts = SingleObjectCodec.alerts();
     private final SingleObjectCodec<RunStatus> runStatuses = SingleObjectCodec.runStatuses();
+    private final SingleObjectCodec<Command> commands = SingleObjectCodec.commands();
 
     @ParameterizedTest
     @FieldSource("TYPES")
@@ -95,6 +100,7 @@ class SchemaVersionsTest {
         return switch (golden.type().getName()) {
             case "TrainingEvent" -> events.decode(golden.bytes());
             case "Alert" -> alerts.decode(golden.bytes());
+            case "Command" -> commands.decode(golden.bytes());
             default -> runStatuses.decode(golden.bytes());
         };
     }
@@ -103,6 +109,7 @@ class SchemaVersionsTest {
         return switch (golden.type().getName()) {
             case "TrainingEvent" -> events.encode((TrainingEvent) golden.read());
             case "Alert" -> alerts.encode((Alert) golden.read());
+            case "Command" -> commands.encode((Command) golden.read());
             default -> runStatuses.encode((RunStatus) golden.read());
         };
     }

@@ -60,7 +60,7 @@ class SingleObjectCodecTest {
                 .put(new byte[] {0}) // session
                 .put(new byte[] {2, 10}) // seq 5
                 .put(new byte[] {(byte) 0x80, 0x02}) // timestamp_ms 128
-                .put(new byte[] {0, 0, 0}) // no step, no epoch, no phase_id
+                .put(new byte[] {0, 0, 0, 0}) // no step, no epoch, no phase_id, not historical
                 .put(new byte[] {16}) // the ninth body
                 .put(new byte[] {0, 0, 0, 2}) // uptime_seconds alone
                 .putDouble(Double.NaN)
@@ -118,7 +118,7 @@ class SingleObjectCodecTest {
         assertRefused(
                 bytes,
                 Reason.UNKNOWN_SCHEMA,
-                "schema fingerprint 0123456789abcdef is no known version of TrainingEvent (known: 1): the writer is"
+                "schema fingerprint 0123456789abcdef is no known version of TrainingEvent (known: 2): the writer is"
                         + " newer than this reader, so upgrade the reader; or the record is of another type");
     }
 

@@ -10,6 +10,7 @@ import io.trainwatch.monitor.detect.Episodes;
 import io.trainwatch.monitor.detect.Verdicts;
 import io.trainwatch.monitor.diagnose.Diagnosis;
 import io.trainwatch.monitor.diagnose.Finding;
+import io.trainwatch.monitor.run.Checkpoints.Checkpoint;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -39,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>firing</td><td>unhealthy, more severe than ever in the episode</td><td>firing</td><td>updated</td></tr>
  * <tr><td>firing</td><td>unhealthy for the 32nd, 64th, 128th ... time</td><td>firing</td><td>updated</td></tr>
  * <tr><td>firing</td><td>unhealthy otherwise</td><td>firing</td><td>-</td></tr>
+ * <tr><td>firing</td><td>the past that was read later ends and the episode goes on</td><td>firing</td><td>updated, not historical any more</td></tr>
  * <tr><td>firing</td><td>healthy as often in a row as the detector asks for</td><td>none</td><td>resolved</td></tr>
  * <tr><td>firing</td><td>the run ends, or the detector is switched off</td><td>none</td><td>resolved, without a resolved_step</td></tr>
  * <tr><td>none</td><td>healthy</td><td>none</td><td>-</td></tr>
@@ -106,6 +108,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private List<Alert> changes = List.of();
     private Map<String, Severity> highest = Map.of();
     private String configVersion = "";
+    private Map<String, String> labels = Map.of();
+    private @Nullable String paging;
     private @Nullable RunView run;
     private String detector = "";
     private int quietVerdicts = 1;
@@ -121,6 +125,24 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     public void settings(Map<String, Severity> highestByDetector, String version) {
         highest = highestByDetector;
         configVersion = version;
+    }
+
+    /** Says for whom the alerts are, as the run declared it; no part of the state either. */
+    public void addressed(Map<String, String> runLabels, @Nullable String runPaging) {
+        labels = Map.copyOf(runLabels);
+        paging = runPaging;
+    }
+
+    /** The run was read from its past and is live now: what is still open is announced to those who can act. */
+    public void live(RunView judged, long eventAtMs) {
+        for (Episode episode : open.values()) {
+            if (episode.alert.getHistorical()) {
+                run = judged;
+                atMs = eventAtMs;
+                waitedMs = 0;
+                change(episode, AlertState.updated, null);
+            }
+        }
     }
 
     /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
@@ -307,6 +329,9 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setOnsetStep(known(onsetStep));
         alert.setOpenedAtMs(atMs);
         alert.setCauses(List.of());
+        Checkpoint checkpoint = judged.checkpoints().before(onsetStep);
+        alert.setCheckpointStep(checkpoint == null ? null : (Long) checkpoint.step());
+        alert.setCheckpointPath(checkpoint == null ? null : checkpoint.path());
         return new Episode(alert, judged.acceleratorSecondsAt(onsetStep));
     }
 
@@ -321,6 +346,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         // A gate that closes too late to lower the severity does not explain it.
         episode.alert.setSuppressedBy(falls ? null : suppressedBy);
         episode.alert.setMessage(explained.message());
+        episode.alert.setReason(explained.reason());
         episode.alert.setEvidence(new ArrayList<Evidence>(explained.evidence()));
     }
 
@@ -333,6 +359,9 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setAcceleratorSecondsLost(LostTime.of(alert, judged().acceleratorSeconds(waitedMs) - episode.lostFrom));
         alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
         alert.setConfigVersion(configVersion);
+        alert.setHistorical(judged().historical());
+        alert.setLabels(labels);
+        alert.setPaging(paging);
         Alert copy = outwards(alert);
         if (changes.isEmpty()) {
             changes = new ArrayList<>(2);

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.detect;
 import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.CheckpointLoaded;
 import io.trainwatch.event.CheckpointSaved;
+import io.trainwatch.event.CommandAcknowledged;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.Heartbeat;
 import io.trainwatch.event.PhaseChanged;
@@ -32,7 +33,8 @@ final class EventTypes {
             RankFingerprint.class,
             CheckpointSaved.class,
             CheckpointLoaded.class,
-            RunFinished.class);
+            RunFinished.class,
+            CommandAcknowledged.class);
 
     private EventTypes() {}
 }

@@ -7,6 +7,7 @@ import io.trainwatch.event.TensorKind;
 import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TensorSummary;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.Checkpoints.Checkpoint;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.Persistent;
@@ -101,9 +102,8 @@ public final class NonFiniteLoss implements Detector<PerScope<NonFiniteLoss.Onse
         long from = onset.step;
         verdicts.unhealthy(Verdicts.RUN, Severity.critical, from, null, () -> {
             String rank = event.getRank() > 0 ? " on rank " + event.getRank() : "";
-            String checkpoint = run.lastCheckpointStep() >= 0 && run.lastCheckpointStep() < from
-                    ? "; last checkpoint before it: step " + run.lastCheckpointStep()
-                    : "";
+            Checkpoint before = run.checkpoints().before(from);
+            String checkpoint = before == null ? "" : "; last checkpoint before it: step " + before.step();
             return new Verdicts.Explanation(
                     what + rank + " since step " + from + checkpoint,
                     List.of(Figures.evidence(

@@ -250,7 +250,8 @@ public final class StalledRun implements Detector<StalledRun.State> {
                         state.replays,
                         REPLAYS,
                         Double.NaN,
-                        "times begun anew")));
+                        "times begun anew")),
+                "replay");
     }
 
     @Override
@@ -299,18 +300,23 @@ public final class StalledRun implements Detector<StalledRun.State> {
     private static Verdicts.Explanation explain(
             State state, RunView run, long silence, long deadline, boolean alive, long nowMs) {
         String where = state.progressed ? "after step " + run.lastStep() : "before the first step";
+        String reason;
         String what;
         if (alive) {
+            reason = "hang";
             String phase = state.phase == null ? "" : " in phase " + state.phase;
             what = "hang: no progress for " + seconds(silence) + " " + where + ", but heartbeats go on" + phase;
         } else if (state.heartbeatMs >= 0) {
+            reason = "lost";
             what = "lost: no progress for " + seconds(silence) + " and no heartbeat for "
                     + seconds(nowMs - state.heartbeatMs) + " " + where
                     + ": the process, its host or the network is gone";
         } else if (state.progressed) {
+            reason = "silent";
             what = "silent: no event for " + seconds(silence) + " " + where
                     + ", and no run_finished: ended or lost, without heartbeats it cannot be told";
         } else {
+            reason = "not_started";
             what = "not started: no step within " + seconds(silence) + " of the first event";
         }
         return new Verdicts.Explanation(
@@ -322,7 +328,8 @@ public final class StalledRun implements Detector<StalledRun.State> {
                         silence / 1000.0,
                         state.longestGapMs / 1000.0,
                         silence / (double) deadline,
-                        "seconds")));
+                        "seconds")),
+                reason);
     }
 
     private static String seconds(long ms) {

@@ -39,9 +39,17 @@ public interface Verdicts {
      * @param message one line with numbers and units; names in it come from trainers, so it is made one line of at most
      *     {@value #MAX_MESSAGE} characters here
      * @param evidence the numbers behind it
+     * @param reason which of several things that the detector finds, one word; null where there is only one
      */
-    record Explanation(String message, List<Evidence> evidence) {
+    record Explanation(
+            String message,
+            List<Evidence> evidence,
+            @Nullable String reason) {
         public static final int MAX_MESSAGE = 1000;
+
+        public Explanation(String message, List<Evidence> evidence) {
+            this(message, evidence, null);
+        }
 
         public Explanation {
             message = oneLine(message, MAX_MESSAGE);

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.diagnose;
 
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.detect.Figures;
+import io.trainwatch.monitor.run.Checkpoints.Checkpoint;
 import io.trainwatch.monitor.run.RunFacts;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
@@ -378,8 +379,9 @@ final class Facts {
         if (run.facts().declared() && Double.isNaN(run.facts().maxGradNorm())) {
             add("no_clipping", 1, -1, "no gradient clipping was declared");
         }
-        if (run.lastCheckpoint() != null && run.lastCheckpointStep() >= 0 && run.lastCheckpointStep() < onset) {
-            words.put("checkpoint", run.lastCheckpoint() + " (step " + run.lastCheckpointStep() + ")");
+        Checkpoint checkpoint = run.checkpoints().before(onset);
+        if (checkpoint != null && checkpoint.path() != null) {
+            words.put("checkpoint", checkpoint.path() + " (step " + checkpoint.step() + ")");
         }
         words.put("onset", Long.toString(onset));
     }

@@ -9,7 +9,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The labels of a run and the settings that it asks for, as it declared them: at most {@value #MAX_LABELS} and
+ * The labels of a run, whether it may page and the settings that it asks for, as it declared them: at most {@value #MAX_LABELS} and
  * {@value #MAX_SETTINGS}, the first by name. They are kept as they came, and what they mean is decided anew under the
  * settings of each start. A later declaration replaces what it has.
  */
@@ -21,10 +21,14 @@ final class DeclaredSettings implements Persistent {
     private final Map<String, String> labels = new TreeMap<>();
     private final Map<String, String> settings = new TreeMap<>();
     private int dropped;
+    private @Nullable String paging;
 
     void declare(RunStarted started) {
         if (started.getLabels() != null) {
             var unused = take(started.getLabels(), labels, MAX_LABELS);
+        }
+        if (fits(started.getPaging())) {
+            paging = started.getPaging();
         }
         if (started.getSettings() != null) {
             dropped = take(started.getSettings(), settings, MAX_SETTINGS);
@@ -52,6 +56,12 @@ final class DeclaredSettings implements Persistent {
         return labels;
     }
 
+    /** "on", "off", another word that nobody knows, or null where it did not say. */
+    @Nullable
+    String paging() {
+        return paging;
+    }
+
     Map<String, String> settings() {
         return settings;
     }
@@ -66,6 +76,10 @@ final class DeclaredSettings implements Persistent {
         write(labels, out);
         write(settings, out);
         out.writeInt(dropped);
+        out.writeBoolean(paging != null);
+        if (paging != null) {
+            out.writeString(paging);
+        }
     }
 
     private static void write(Map<String, String> texts, StateWriter out) {
@@ -81,6 +95,7 @@ final class DeclaredSettings implements Persistent {
         read(labels, MAX_LABELS, in);
         read(settings, MAX_SETTINGS, in);
         dropped = in.readInt();
+        paging = in.readBoolean() ? in.readString() : null;
     }
 
     private static void read(Map<String, String> texts, int most, StateReader in) {

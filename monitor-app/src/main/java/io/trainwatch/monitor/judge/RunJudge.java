@@ -111,6 +111,7 @@ public final class RunJudge {
         run.ignoredSettings = effective.ignored();
         run.panel = panel(effective.values());
         run.alerts.settings(run.panel.highest, run.panel.version);
+        run.alerts.addressed(run.declared.labels(), run.declared.paging());
         for (int i = 0; i < run.detectors.length; i++) {
             if (!run.panel.isOn(i)) {
                 Detector<?> detector = run.panel.detectors.get(i);
@@ -128,6 +129,7 @@ public final class RunJudge {
      */
     public List<Alert> judge(JudgedRun run, TrainingEvent event, long arrivedAtMs) {
         RunState state = run.state;
+        boolean wasHistorical = state.historical();
         if (!state.accept(event, arrivedAtMs)) {
             return List.of();
         }
@@ -138,14 +140,23 @@ public final class RunJudge {
         for (int i : run.panel.readers(event.getBody().getClass())) {
             observe(run, i, event);
         }
+        if (wasHistorical && !state.historical()) {
+            run.alerts.live(state, event.getTimestampMs());
+        }
         if (event.getBody() instanceof RunFinished finished) {
             run.alerts.runEnded(state, finished.getStatus().name(), event.getTimestampMs());
         }
         return run.alerts.takeChanges();
     }
 
-    /** Judges the passing of time: the only source of {@code stalled_run}. Call it every second or so. */
+    /**
+     * Judges the passing of time: the only source of {@code stalled_run}. Call it every second or so. A run of which only the
+     * past was read is not expected to go on.
+     */
     public List<Alert> tick(JudgedRun run, long nowMs) {
+        if (run.state.historical()) {
+            return List.of();
+        }
         for (int i : run.panel.judging) {
             Detector<?> detector = run.panel.detectors.get(i);
             run.alerts.waiting(run.state, detector.name(), detector.quietVerdicts(), nowMs);

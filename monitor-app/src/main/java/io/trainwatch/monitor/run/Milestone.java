@@ -24,6 +24,8 @@ public record Milestone(Kind kind, int attempt, long step, long atMs, String tex
         CHECKPOINT_SAVED("checkpoint_saved", 1),
         /** The best evaluation so far, one for each loss and metric. */
         BEST_EVALUATION("best_evaluation", 1),
+        /** What the trainer did about a command. */
+        COMMAND("command_acknowledged", 2),
         /** The run or an attempt of it ended. */
         FINISHED("finished", 3);
 

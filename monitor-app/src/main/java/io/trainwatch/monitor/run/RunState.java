@@ -2,6 +2,7 @@ package io.trainwatch.monitor.run;
 
 import io.trainwatch.event.CheckpointLoaded;
 import io.trainwatch.event.CheckpointSaved;
+import io.trainwatch.event.CommandAcknowledged;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.Heartbeat;
@@ -35,7 +36,6 @@ import org.jspecify.annotations.Nullable;
 public final class RunState implements RunView, Persistent {
     static final int MAX_SERIES = 64;
     static final int MAX_NAME = 128;
-    static final int MAX_PATH = 1024;
 
     /** Steps that a rank may be behind the one that it takes over from: a few batches, not a step number gone wrong. */
     static final int MAX_BEHIND = 4096;
@@ -51,6 +51,7 @@ public final class RunState implements RunView, Persistent {
     private final Producers producers = new Producers();
     private final AcceleratorTime acceleratorTime = new AcceleratorTime();
     private final Story story = new Story();
+    private final Checkpoints checkpoints = new Checkpoints();
     private final Series loss = new Series("loss", Series.Kind.LINEAR);
     private final Series gradNorm = new Series("grad_norm", Series.Kind.LOGARITHMIC);
     private final Series learningRate = new Series("learning_rate", Series.Kind.SHOWN);
@@ -77,8 +78,7 @@ public final class RunState implements RunView, Persistent {
     private long lastArrivalMs;
     private double evaluationLoss = Double.NaN;
     private boolean evaluationLossKnown;
-    private @Nullable String lastCheckpoint;
-    private long lastCheckpointStep = -1;
+    private boolean historical;
     private @Nullable FinishStatus finish;
     private long refusedNames;
     private @Nullable ReferenceCurve reference;
@@ -107,6 +107,7 @@ public final class RunState implements RunView, Persistent {
             return false;
         }
         events++;
+        historical = Boolean.TRUE.equals(event.getHistorical());
         reporting = false;
         segmentOpened = false;
         if (startedAtMs == 0) {
@@ -251,14 +252,15 @@ public final class RunState implements RunView, Persistent {
             phaseStep = event.getStep() == null ? Math.max(0, lastStep) : event.getStep();
             gates.phaseChanged();
         } else if (body instanceof CheckpointSaved saved) {
-            lastCheckpoint = saved.getPath() == null ? null : RunFacts.bounded(saved.getPath(), MAX_PATH);
-            lastCheckpointStep = stepOf(event);
-            story.saved(event, saved, lastCheckpointStep);
+            checkpoints.saved(stepOf(event), saved.getPath());
+            story.saved(event, saved, stepOf(event));
         } else if (body instanceof CheckpointLoaded loaded) {
             story.loaded(event, loaded, stepOf(event));
             gates.resumed();
         } else if (body instanceof Heartbeat heartbeat && heartbeat.getDroppedEvents() != null) {
             producers.dropped(event, heartbeat.getDroppedEvents());
+        } else if (body instanceof CommandAcknowledged acknowledged) {
+            story.acknowledged(event, acknowledged, stepOf(event));
         } else if (body instanceof RunFinished finished) {
             finish = finished.getStatus();
             story.finished(event, finished, stepOf(event));
@@ -430,13 +432,13 @@ public final class RunState implements RunView, Persistent {
     }
 
     @Override
-    public @Nullable String lastCheckpoint() {
-        return lastCheckpoint;
+    public Checkpoints checkpoints() {
+        return checkpoints;
     }
 
     @Override
-    public long lastCheckpointStep() {
-        return lastCheckpointStep;
+    public boolean historical() {
+        return historical;
     }
 
     @Override
@@ -543,11 +545,8 @@ public final class RunState implements RunView, Persistent {
         out.writeLong(lastArrivalMs);
         out.writeDouble(evaluationLoss);
         out.writeBoolean(evaluationLossKnown);
-        out.writeBoolean(lastCheckpoint != null);
-        if (lastCheckpoint != null) {
-            out.writeString(lastCheckpoint);
-        }
-        out.writeLong(lastCheckpointStep);
+        checkpoints.write(out);
+        out.writeBoolean(historical);
         out.writeEnum(finish);
         out.writeLong(refusedNames);
         out.writeBoolean(reference != null);
@@ -587,8 +586,8 @@ public final class RunState implements RunView, Persistent {
         lastArrivalMs = in.readLong();
         evaluationLoss = in.readDouble();
         evaluationLossKnown = in.readBoolean();
-        lastCheckpoint = in.readBoolean() ? in.readString() : null;
-        lastCheckpointStep = in.readLong();
+        checkpoints.read(in);
+        historical = in.readBoolean();
         finish = in.readEnum(FinishStatus.class);
         refusedNames = in.readLong();
         reference = in.readBoolean() ? ReferenceCurve.read(in) : null;

@@ -78,12 +78,11 @@ public interface RunView {
     /** Number of {@code phase_changed} events so far: a reference that was taken in another phase is stale. */
     long phase();
 
-    /** Last checkpoint that was saved, null if none. */
-    @Nullable
-    String lastCheckpoint();
+    /** The latest checkpoints. */
+    Checkpoints checkpoints();
 
-    /** Step of {@link #lastCheckpoint}, -1 if none. */
-    long lastCheckpointStep();
+    /** Whether the latest event was read from a log that was there before, so that nobody can act on it any more. */
+    boolean historical();
 
     /**
      * What the accelerators have spent on the run, with {@code waitedMs} in which no event came, in seconds times ranks; NaN

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.run;
 import io.trainwatch.event.Change;
 import io.trainwatch.event.CheckpointLoaded;
 import io.trainwatch.event.CheckpointSaved;
+import io.trainwatch.event.CommandAcknowledged;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.PhaseChanged;
@@ -185,6 +186,11 @@ public final class Story implements Persistent {
             milestones.remove(before.milestone());
         }
         best.put(series, new Best(value, add(Kind.BEST_EVALUATION, event, step, series + " " + number(value))));
+    }
+
+    void acknowledged(TrainingEvent event, CommandAcknowledged body, long step) {
+        String detail = body.getDetail() == null ? "" : ": " + body.getDetail();
+        add(Kind.COMMAND, event, step, "command " + body.getAction() + " " + body.getOutcome() + detail);
     }
 
     void finished(TrainingEvent event, RunFinished finished, long step) {

@@ -11,6 +11,7 @@ import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.run.Checkpoints.Checkpoint;
 import io.trainwatch.monitor.stats.RoundTrip;
 import java.util.HashMap;
 import java.util.List;
@@ -324,14 +325,27 @@ final class RunStateTest {
 
     @Test
     void a_checkpoint_is_known_by_its_path_and_step() {
-        assertThat(run.lastCheckpointStep()).isEqualTo(-1);
+        assertThat(run.checkpoints().before(Long.MAX_VALUE)).isNull();
         steps(0, 10);
         CheckpointSaved saved = new CheckpointSaved();
         saved.setPath("s3://b/" + "x".repeat(100_000));
         accept(Events.of(saved));
 
-        assertThat(run.lastCheckpoint()).startsWith("s3://b/x").hasSize(RunState.MAX_PATH);
-        assertThat(run.lastCheckpointStep()).isEqualTo(10);
+        Checkpoint checkpoint = run.checkpoints().before(11);
+        assertThat(checkpoint.path()).startsWith("s3://b/x").hasSize(Checkpoints.MAX_PATH);
+        assertThat(checkpoint.step()).isEqualTo(10);
+        assertThat(run.checkpoints().before(10)).isNull();
+    }
+
+    @Test
+    void of_many_checkpoints_the_latest_before_a_step_is_found_among_the_latest_sixteen() {
+        for (int i = 1; i <= 20; i++) {
+            steps(10L * (i - 1), 10L * i);
+            accept(Events.of(new CheckpointSaved()));
+        }
+
+        assertThat(run.checkpoints().before(120)).isEqualTo(new Checkpoint(110, null));
+        assertThat(run.checkpoints().before(41)).isNull();
     }
 
     @Test

@@ -7,6 +7,7 @@ import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class RecordJsonTest {
@@ -26,11 +27,12 @@ class RecordJsonTest {
         alert.setEvidence(List.of(evidence));
         alert.setCauses(List.of());
         alert.setConfigVersion("c1");
+        alert.setLabels(Map.of());
 
         assertThat(RecordJson.write(alert)).isEqualTo("""
                         {"alert_id":"a1","run_id":"r\\"1\\n","attempt":0,"detector":"non_finite_loss",\
                         "severity":"critical","state":"firing","scope":"","opened_at_ms":0,"changed_at_ms":0,\
                         "message":"loss is NaN","evidence":[{"signal":"loss","value":"NaN"}],"causes":[],\
-                        "config_version":"c1"}""");
+                        "config_version":"c1","historical":false,"labels":{}}""");
     }
 }

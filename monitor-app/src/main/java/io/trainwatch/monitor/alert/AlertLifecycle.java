@@ -101,7 +101,9 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     private static final HexFormat HEX = HexFormat.of();
 
-    private final Map<String, Episode> open = new LinkedHashMap<>();
+    /** Oldest first. Few are open at a time, so a walk beats a map, whose keys would be put together at each verdict. */
+    private final List<Episode> open = new ArrayList<>();
+
     private final Deque<Alert> history = new ArrayDeque<>();
     private long refused;
 
@@ -135,7 +137,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /** The run was read from its past and is live now: what is still open is announced to those who can act. */
     public void live(RunView judged, long eventAtMs) {
-        for (Episode episode : open.values()) {
+        for (Episode episode : open) {
             if (episode.alert.getHistorical()) {
                 run = judged;
                 atMs = eventAtMs;
@@ -177,10 +179,9 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         if (open.isEmpty()) {
             return;
         }
-        String key = key(detector, scope);
-        Episode episode = open.get(key);
+        Episode episode = find(detector, scope);
         if (episode != null && ++episode.quiet >= quietVerdicts) {
-            open.remove(key);
+            open.remove(episode);
             change(episode, AlertState.resolved, judged().lastStep());
         }
     }
@@ -192,8 +193,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             long onsetStep,
             @Nullable String suppressedBy,
             Supplier<Explanation> explanation) {
-        String key = key(detector, scope);
-        Episode episode = open.get(key);
+        Episode episode = find(detector, scope);
         String why = suppressedBy != null ? suppressedBy : inhibitor();
         Severity effective = why == null ? severity : Severity.info;
         if (episode == null) {
@@ -203,7 +203,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             }
             episode = begin(scope, onsetStep);
             describe(episode, effective, why, explanation);
-            open.put(key, episode);
+            open.add(episode);
             change(episode, AlertState.firing, null);
             return;
         }
@@ -230,22 +230,22 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     @Override
     public boolean isAlarming(String byDetector) {
-        return openedSince(byDetector, Long.MIN_VALUE, open.values()) > 0;
+        return openedSince(byDetector, Long.MIN_VALUE) > 0;
     }
 
     @Override
     public int alarmsSince(String byDetector, long step) {
-        int count = openedSince(byDetector, step, open.values());
+        int count = openedSince(byDetector, step);
         for (Alert alert : history) {
             count += isAlarm(alert, byDetector, step) ? 1 : 0;
         }
         return count;
     }
 
-    private static int openedSince(String byDetector, long step, Collection<Episode> episodes) {
+    private int openedSince(String byDetector, long step) {
         int count = 0;
-        for (Episode episode : episodes) {
-            count += isAlarm(episode.alert, byDetector, step) ? 1 : 0;
+        for (int i = 0; i < open.size(); i++) {
+            count += isAlarm(open.get(i).alert, byDetector, step) ? 1 : 0;
         }
         return count;
     }
@@ -264,7 +264,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         run = judged;
         atMs = eventAtMs;
         waitedMs = 0;
-        for (Episode episode : open.values()) {
+        for (Episode episode : open) {
             episode.alert.setMessage(episode.alert.getMessage() + "; still so when the run ended (" + how + ")");
             change(episode, AlertState.resolved, null);
         }
@@ -273,11 +273,11 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /** Ends the episodes of a detector that judges the run no more. */
     public void judgedNoMore(RunView judged, String byDetector, String why, long atTimeMs) {
-        for (Episode episode : List.copyOf(open.values())) {
+        for (Episode episode : List.copyOf(open)) {
             if (episode.alert.getDetector().equals(byDetector)) {
                 run = judged;
                 atMs = atTimeMs;
-                open.remove(key(byDetector, episode.alert.getScope()));
+                open.remove(episode);
                 episode.alert.setMessage(episode.alert.getMessage() + "; " + why);
                 change(episode, AlertState.resolved, null);
             }
@@ -287,12 +287,18 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     /** Severity of the open episodes by "detector" or "detector/scope". */
     public Map<String, String> open() {
         Map<String, String> severities = new LinkedHashMap<>();
-        open.forEach((key, episode) -> severities.put(key, shown(episode.alert).name()));
+        for (Episode episode : open) {
+            String scope = episode.alert.getScope();
+            String name = episode.alert.getDetector();
+            severities.put(
+                    scope.isEmpty() ? name : name + "/" + scope,
+                    shown(episode.alert).name());
+        }
         return severities;
     }
 
     public boolean isOpen(String byDetector, String scope) {
-        return open.containsKey(key(byDetector, scope));
+        return find(byDetector, scope) != null;
     }
 
     /** The latest state of the most recent episodes of the run, oldest first: those that ended, then those that are open. */
@@ -301,7 +307,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         for (Alert ended : history) {
             recent.add(shown(ended) == ended.getSeverity() ? ended : outwards(ended));
         }
-        for (Episode episode : open.values()) {
+        for (Episode episode : open) {
             Alert alert = outwards(episode.alert);
             alert.setAcceleratorSecondsLost(
                     LostTime.of(episode.alert, judged.acceleratorSeconds(0) - episode.lostFrom));
@@ -391,7 +397,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private List<Finding> others(Alert alert) {
         List<Finding> others = new ArrayList<>(history.size() + open.size());
         history.forEach(ended -> others.add(finding(ended)));
-        for (Episode episode : open.values()) {
+        for (Episode episode : open) {
             if (!episode.alert.getAlertId().equals(alert.getAlertId())) {
                 others.add(finding(episode.alert));
             }
@@ -422,13 +428,18 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         if (open.isEmpty()) {
             return null;
         }
-        for (String by : INHIBITED_BY.getOrDefault(detector, List.of())) {
+        List<String> inhibitors = INHIBITED_BY.getOrDefault(detector, List.of());
+        for (int i = 0; i < inhibitors.size(); i++) {
+            String by = inhibitors.get(i);
             boolean inScopes = by.endsWith("/");
-            for (Map.Entry<String, Episode> episode : open.entrySet()) {
-                String key = episode.getKey();
-                boolean named = inScopes ? key.startsWith(by) : key.equals(by);
-                if (named && episode.getValue().alert.getSeverity() != Severity.info) {
-                    return inScopes ? by.substring(0, by.length() - 1) : by;
+            int length = inScopes ? by.length() - 1 : by.length();
+            for (int j = 0; j < open.size(); j++) {
+                Alert alert = open.get(j).alert;
+                if (alert.getSeverity() != Severity.info
+                        && alert.getScope().isEmpty() != inScopes
+                        && alert.getDetector().length() == length
+                        && by.startsWith(alert.getDetector())) {
+                    return alert.getDetector();
                 }
             }
         }
@@ -446,8 +457,14 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         return step < 0 ? null : (Long) step;
     }
 
-    private static String key(String detector, String scope) {
-        return scope.isEmpty() ? detector : detector + "/" + scope;
+    private @Nullable Episode find(String byDetector, String scope) {
+        for (int i = 0; i < open.size(); i++) {
+            Alert alert = open.get(i).alert;
+            if (alert.getScope().equals(scope) && alert.getDetector().equals(byDetector)) {
+                return open.get(i);
+            }
+        }
+        return null;
     }
 
     /** The first 128 bits of SHA-256 over what makes an episode that episode. */
@@ -466,14 +483,13 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     public void write(StateWriter out) {
         out.writeLong(refused);
         out.writeInt(open.size());
-        open.forEach((key, episode) -> {
-            out.writeString(key);
+        for (Episode episode : open) {
             out.writeLong(episode.unhealthy);
             out.writeLong(episode.nextUpdate);
             out.writeInt(episode.quiet);
             out.writeDouble(episode.lostFrom);
             AlertBytes.write(episode.alert, out);
-        });
+        }
         writeAll(history, out);
     }
 
@@ -490,7 +506,6 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         open.clear();
         int episodes = in.readCount(MAX_OPEN);
         for (int i = 0; i < episodes; i++) {
-            String key = in.readString();
             long unhealthy = in.readLong();
             long nextUpdate = in.readLong();
             int quiet = in.readInt();
@@ -499,7 +514,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             episode.unhealthy = unhealthy;
             episode.nextUpdate = nextUpdate;
             episode.quiet = quiet;
-            open.put(key, episode);
+            open.add(episode);
         }
         history.clear();
         int ended = in.readCount(MAX_HISTORY);

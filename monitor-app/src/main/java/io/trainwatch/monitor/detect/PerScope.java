@@ -20,7 +20,8 @@ final class PerScope<T extends Persistent> implements DetectorState {
     private final int version;
     private final int capacity;
     private final Supplier<T> factory;
-    private final Map<String, T> states = new LinkedHashMap<>();
+    /** Made for the first scope: most detectors of most runs have none. */
+    private Map<String, T> states = Map.of();
 
     /** The latest scope asked for, nearly always the only one: a look-up costs several cache misses. */
     private @Nullable String latestScope;
@@ -45,7 +46,7 @@ final class PerScope<T extends Persistent> implements DetectorState {
                 return null;
             }
             state = factory.get();
-            states.put(scope, state);
+            put(scope, state);
         }
         latestScope = scope;
         latest = state;
@@ -61,9 +62,16 @@ final class PerScope<T extends Persistent> implements DetectorState {
     /** A new state for the scope, in place of the one that it has. */
     T renew(String scope) {
         T state = factory.get();
-        states.put(scope, state);
+        put(scope, state);
         latestScope = null;
         return state;
+    }
+
+    private void put(String scope, T state) {
+        if (states.isEmpty()) {
+            states = new LinkedHashMap<>(4);
+        }
+        states.put(scope, state);
     }
 
     void forEach(BiConsumer<String, T> action) {
@@ -90,14 +98,14 @@ final class PerScope<T extends Persistent> implements DetectorState {
 
     @Override
     public void read(StateReader in) {
-        states.clear();
+        states = Map.of();
         latestScope = null;
         int count = in.readCount(capacity);
         for (int i = 0; i < count; i++) {
             String scope = in.readString();
             T state = factory.get();
             state.read(in);
-            states.put(scope, state);
+            put(scope, state);
         }
     }
 }

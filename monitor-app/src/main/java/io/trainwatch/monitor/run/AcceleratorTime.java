@@ -18,7 +18,10 @@ final class AcceleratorTime implements Persistent {
     /** 2001-01-01: earlier is no clock. Readers of logs without one begin at 2000-01-01. */
     static final long FIRST_CREDIBLE_MS = 978_307_200_000L;
 
-    private final Curve curve = new Curve();
+    /** Time grows steadily, so few buckets say when a step was. */
+    private static final int BUCKETS = 96;
+
+    private final Curve curve = new Curve(BUCKETS);
     private double seconds;
     private boolean known;
     private long lastMs;

@@ -10,20 +10,27 @@ import java.util.List;
 /**
  * A whole series in at most {@value #CAPACITY} buckets of equally many points, each with its minimum, mean and maximum.
  * When all are full, neighbours are merged and each bucket takes twice the points: a spike of one step stays visible
- * however long the run. Values beyond the range of a float count as its largest. At most 4 kB.
+ * however long the run. Values beyond the range of a float count as its largest. At most 3 kB: steps are kept as distances
+ * from the first one, in units of 1, and of 2, 4, 8 ... where that is too fine for an int (steps that count tokens).
  */
 final class Curve implements Persistent {
     static final int CAPACITY = 192;
 
     private static final int FIRST_CAPACITY = 12;
-    private static final int GROWTH = 4;
+    private static final int GROWTH = 2;
+    private static final int LARGEST_UNIT = 62;
 
     private static final int MIN = 0;
     private static final int MEAN = 1;
     private static final int MAX = 2;
     private static final int VALUES = 3;
 
-    private long[] lastSteps = new long[FIRST_CAPACITY];
+    private final int capacity;
+    /** Last step of each closed bucket: its distance from {@link #base} in units of 2^{@link #unit}. */
+    private int[] lastSteps = new int[FIRST_CAPACITY];
+
+    private long base;
+    private int unit;
     /** Minimum, mean and maximum of each closed bucket in turn. */
     private float[] values = new float[VALUES * FIRST_CAPACITY];
 
@@ -37,6 +44,15 @@ final class Curve implements Persistent {
     private float min = Float.NaN;
     private float max = Float.NaN;
     private float mean = Float.NaN;
+
+    Curve() {
+        this(CAPACITY);
+    }
+
+    /** A curve of fewer buckets: an even number of them, from {@value #FIRST_CAPACITY} to {@value #CAPACITY}. */
+    Curve(int capacity) {
+        this.capacity = capacity;
+    }
 
     /** Adds a point, finite or not; a step that went back first forgets the buckets that reach it. */
     void add(long step, double value) {
@@ -60,8 +76,7 @@ final class Curve implements Persistent {
         List<SeriesSnapshot.Bucket> snapshot = new ArrayList<>(closed + 1);
         for (int i = 0; i < closed; i++) {
             int at = VALUES * i;
-            snapshot.add(
-                    new SeriesSnapshot.Bucket(lastSteps[i], values[at + MIN], values[at + MEAN], values[at + MAX]));
+            snapshot.add(new SeriesSnapshot.Bucket(stepAt(i), values[at + MIN], values[at + MEAN], values[at + MAX]));
         }
         if (points > 0) {
             snapshot.add(new SeriesSnapshot.Bucket(lastStep, min, mean, max));
@@ -70,7 +85,7 @@ final class Curve implements Persistent {
     }
 
     private void truncate(long step) {
-        while (closed > 0 && lastSteps[closed - 1] >= step) {
+        while (closed > 0 && stepAt(closed - 1) >= step) {
             closed--;
         }
         if (closed == 0) {
@@ -81,20 +96,38 @@ final class Curve implements Persistent {
 
     private void close() {
         if (closed == lastSteps.length) {
-            int capacity = Math.min(CAPACITY, GROWTH * closed);
-            lastSteps = Arrays.copyOf(lastSteps, capacity);
-            values = Arrays.copyOf(values, VALUES * capacity);
+            int room = Math.min(capacity, GROWTH * closed);
+            lastSteps = Arrays.copyOf(lastSteps, room);
+            values = Arrays.copyOf(values, VALUES * room);
         }
         int at = VALUES * closed;
-        lastSteps[closed] = lastStep;
+        lastSteps[closed] = place(lastStep);
         values[at + MIN] = min;
         values[at + MEAN] = mean;
         values[at + MAX] = max;
         closed++;
-        if (closed == CAPACITY) {
+        if (closed == capacity) {
             merge();
         }
         open();
+    }
+
+    private long stepAt(int bucket) {
+        return base + ((long) lastSteps[bucket] << unit);
+    }
+
+    private int place(long step) {
+        if (closed == 0) {
+            base = step;
+            unit = 0;
+        }
+        while (unit < LARGEST_UNIT && (step - base) >> unit > Integer.MAX_VALUE) {
+            unit++;
+            for (int i = 0; i < closed; i++) {
+                lastSteps[i] >>= 1;
+            }
+        }
+        return (int) Math.max(0, Math.min((step - base) >> unit, Integer.MAX_VALUE));
     }
 
     private void open() {
@@ -106,7 +139,7 @@ final class Curve implements Persistent {
     }
 
     private void merge() {
-        for (int i = 0; i < CAPACITY / 2; i++) {
+        for (int i = 0; i < capacity / 2; i++) {
             int to = VALUES * i;
             int a = VALUES * 2 * i;
             int b = a + VALUES;
@@ -120,14 +153,16 @@ final class Curve implements Persistent {
             values[to + MEAN] =
                     none ? values[b + MEAN] : only ? values[a + MEAN] : values[a + MEAN] / 2 + values[b + MEAN] / 2;
         }
-        closed = CAPACITY / 2;
+        closed = capacity / 2;
         pointsPerBucket *= 2;
     }
 
     @Override
     public void write(StateWriter out) {
         out.writeInt(closed);
-        out.writeLongs(lastSteps, closed);
+        out.writeLong(base);
+        out.writeInt(unit);
+        out.writeInts(lastSteps, closed);
         out.writeFloats(values, VALUES * closed);
         out.writeLong(pointsPerBucket);
         out.writeLong(points);
@@ -140,14 +175,16 @@ final class Curve implements Persistent {
 
     @Override
     public void read(StateReader in) {
-        closed = in.readCount(CAPACITY - 1);
-        int capacity = FIRST_CAPACITY;
-        while (capacity < closed) {
-            capacity = Math.min(CAPACITY, GROWTH * capacity);
+        closed = in.readCount(capacity - 1);
+        int room = FIRST_CAPACITY;
+        while (room < closed) {
+            room = Math.min(capacity, GROWTH * room);
         }
-        lastSteps = new long[capacity];
-        values = new float[VALUES * capacity];
-        in.readLongs(lastSteps, closed);
+        base = in.readLong();
+        unit = in.readCount(LARGEST_UNIT);
+        lastSteps = new int[room];
+        values = new float[VALUES * room];
+        in.readInts(lastSteps, closed);
         in.readFloats(values, VALUES * closed);
         pointsPerBucket = in.readLong();
         points = in.readLong();

@@ -66,6 +66,14 @@ public final class StateReader {
     }
 
     /** Fills the first {@code count} places of {@code into}. */
+    public void readInts(int[] into, int count) {
+        fits(count, into.length);
+        need((long) count * Integer.BYTES);
+        buffer.asIntBuffer().get(into, 0, count);
+        buffer.position(buffer.position() + count * Integer.BYTES);
+    }
+
+    /** Fills the first {@code count} places of {@code into}. */
     public void readLongs(long[] into, int count) {
         fits(count, into.length);
         need((long) count * Long.BYTES);

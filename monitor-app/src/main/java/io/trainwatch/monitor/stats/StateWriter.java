@@ -48,6 +48,13 @@ public final class StateWriter {
     }
 
     /** The first {@code count} values, without their number. */
+    public void writeInts(int[] values, int count) {
+        ByteBuffer out = room(count * Integer.BYTES);
+        out.asIntBuffer().put(values, 0, count);
+        out.position(out.position() + count * Integer.BYTES);
+    }
+
+    /** The first {@code count} values, without their number. */
     public void writeLongs(long[] values, int count) {
         ByteBuffer out = room(count * Long.BYTES);
         out.asLongBuffer().put(values, 0, count);

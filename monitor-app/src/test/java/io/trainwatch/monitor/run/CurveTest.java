@@ -48,6 +48,29 @@ final class CurveTest {
     }
 
     @Test
+    void steps_that_count_tokens_are_told_to_within_a_millionth_of_the_whole() {
+        Curve curve = new Curve();
+        long tokens = 524_288;
+        for (long i = 1; i <= 100_000; i++) {
+            curve.add(1_000 + i * tokens * 1_000, 2);
+        }
+
+        Curve restored = RoundTrip.copy(curve, new Curve());
+        assertThat(restored.snapshot()).isEqualTo(curve.snapshot());
+        long whole = 100_000 * tokens * 1_000;
+        long perBucket =
+                curve.snapshot().get(1).lastStep() - curve.snapshot().get(0).lastStep();
+        for (int i = 0; i + 1 < curve.snapshot().size(); i++) {
+            assertThat(curve.snapshot().get(i).lastStep())
+                    .isBetween(
+                            1_000 + (i + 1) * perBucket - whole / 1_000_000,
+                            1_000 + (i + 1) * perBucket + whole / 1_000_000);
+        }
+        curve.add(5_000, 1);
+        assertThat(curve.snapshot()).containsExactly(new Bucket(5_000, 1, 1, 1));
+    }
+
+    @Test
     void points_that_are_not_finite_leave_the_mean_of_the_others() {
         Curve curve = new Curve();
         for (int step = 0; step < 192; step++) {

@@ -55,6 +55,18 @@ final class CatchUpTest {
     }
 
     @Test
+    void it_is_full_when_large_records_take_the_memory_that_it_may_have() {
+        for (int i = 0; i < 16; i++) {
+            assertThat(catchUp.isFull()).isFalse();
+            add("a", i, new byte[1 << 20]);
+        }
+
+        assertThat(catchUp.isFull()).isTrue();
+        catchUp.drain((record, source) -> judged.add(key(record)));
+        assertThat(catchUp.isFull()).isFalse();
+    }
+
+    @Test
     void what_waits_is_stale_when_nothing_came_since_the_last_look() {
         add("a", 0);
 
@@ -79,7 +91,11 @@ final class CatchUpTest {
     }
 
     private void add(String run, long offset) {
-        Record<byte[], byte[]> record = new Record<>(run.getBytes(StandardCharsets.UTF_8), new byte[0], 0);
+        add(run, offset, new byte[0]);
+    }
+
+    private void add(String run, long offset, byte[] value) {
+        Record<byte[], byte[]> record = new Record<>(run.getBytes(StandardCharsets.UTF_8), value, 0);
         catchUp.add(record, new ProcessorRecordContext(0, offset, 0, "events", new RecordHeaders()));
     }
 

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * sigma = max(1.4826 MAD(d) / sqrt 2, 1.4826 MAD(r), 2 A, 1.2533 scale / sqrt 32, 0.001 |first - ref|)
  * E = sd of ema by the scatter and the lag-1 correlation of r, x sqrt(2 ln(blocks / 16))
  * S = max(0, S + min((B - ref - E) / sigma, 8) - 2)
- * fires if more than 12 blocks, S &gt; 12, ema - ref - E &gt; 0.02 |first - ref|        -&gt; warning
+ * W = mean over some 256 blocks of how far ema was above its own mean of 16 blocks
+ * fires if more than 12 blocks, S &gt; 12, ema - ref - E &gt; max(0.02 |first - ref|, 4 W) -&gt; warning
  *       and ema - ref &gt; 0.2 |first - ref|                                          -&gt; critical
  * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points,
  *       or twice the median of the first 3 points, by 4 present scales
@@ -32,11 +33,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A is what keeps a loss that swings with its epochs from alarming at every upswing; r, as it was before S rose, sees
  * noise with a memory of many steps, which differences of neighbours do not; E is how far below its usual level the lowest
- * of so many means lies by chance, which is no level to return to; the error of a median keeps a log of few digits from
+ * of so many means lies by chance, which is no level to return to; W is how far the level of the loss wanders anyway, up and
+ * back again; the error of a median keeps a log of few digits from
  * having none. A learning-rate rise or a declared phase re-anchors the reference; steps that are redone are not counted.
  *
  * <p>Ramps of 2, 5, 20 and 100 % of the progress per 1,000 steps are found within 1,400, 800, 320 and 160 steps
- * (LossDivergenceTest). Known weakness: noise with a memory of hundreds of steps (AR(0.99) at 8 % of the progress: 7 alarms
+ * (LossDivergenceTest). Known weakness: noise with a memory of hundreds of steps (AR(0.99) at 8 % of the progress: 6 alarms
  * in 100,000, LossNoiseTest).
  * Siblings: {@link LossSpike}, {@link ExplodingGradient}. Source: CUSUM on standardised block medians; DETECTION.md D03.
  */
@@ -59,6 +61,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double WINSOR = 8;
     static final double CRITICAL_SHARE = 0.2;
     static final double SWING_BLOCKS = 64;
+    static final double LEVEL_BLOCKS = 16;
+    static final double WANDER_BLOCKS = 256;
+    static final double WANDERS = 12;
     static final int LEVEL_POINTS = 8;
     static final int FIRST_POINTS = 3;
     static final double LEVEL_SHARE = 0.5;
@@ -82,6 +87,8 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         double ema = Double.NaN;
         double reference = Double.NaN;
         double swing;
+        double level = Double.NaN;
+        double wander;
         double scatter;
         double extreme;
         double sum;
@@ -107,6 +114,8 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             out.writeDouble(ema);
             out.writeDouble(reference);
             out.writeDouble(swing);
+            out.writeDouble(level);
+            out.writeDouble(wander);
             out.writeDouble(scatter);
             out.writeDouble(extreme);
             out.writeDouble(sum);
@@ -133,6 +142,8 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             ema = in.readDouble();
             reference = in.readDouble();
             swing = in.readDouble();
+            level = in.readDouble();
+            wander = in.readDouble();
             scatter = in.readDouble();
             extreme = in.readDouble();
             sum = in.readDouble();
@@ -239,6 +250,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (state.blocks == 0) {
             state.first = median;
             state.ema = median;
+            state.level = median;
         } else {
             int next = (int) ((state.blocks - 1) % DIFFERENCES);
             state.differences[next] = median - state.previous;
@@ -252,6 +264,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             state.sum = 0;
             // Not where the mean happens to be on its way to the new level.
             state.ema = median;
+            state.level = median;
             state.reference = state.blocks >= REFERENCE_BLOCKS ? median : Double.NaN;
         }
         if (state.blocks >= REFERENCE_BLOCKS) {
@@ -269,6 +282,11 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             double floor = Math.max(error, 1e-3 * Math.abs(state.first - state.reference));
             double sigma = Math.max(Math.max(noise, 2 * state.swing), floor);
             double above = Math.max(0, Math.min(median - emaBefore, WINSOR * sigma));
+            state.level += (state.ema - state.level) / LEVEL_BLOCKS;
+            if (state.sum <= LIMIT) {
+                state.wander += (Math.max(0, state.ema - state.level) - state.wander)
+                        / Math.min(WANDER_BLOCKS, state.blocks - REFERENCE_BLOCKS + 1.0);
+            }
             state.swing += (above - state.swing) / Math.min(SWING_BLOCKS, state.blocks - REFERENCE_BLOCKS + 1.0);
             double score = (median - state.reference - state.extreme) / Math.max(sigma, 1e-12);
             double before = state.sum;
@@ -281,7 +299,8 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         }
         state.diverging = state.blocks > ARMED_BLOCKS
                 && state.sum > LIMIT
-                && state.ema - state.reference - state.extreme > leastRise * Math.abs(state.first - state.reference);
+                && state.ema - state.reference - state.extreme
+                        > Math.max(leastRise * Math.abs(state.first - state.reference), WANDERS * state.wander);
     }
 
     /**

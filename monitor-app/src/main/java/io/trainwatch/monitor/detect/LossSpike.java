@@ -21,10 +21,14 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * z = (x - median) / scale over the last 128 points, from 64 on
  * fires if z &gt; t5 now, and 3 of the last 5 are &gt; t5, or 2 of the last 3 are &gt; t8,
- *       or z &gt; 40 and twice every z of some 32,768 points before, and the jump is more than a quarter of the median;
+ *       or z &gt; 40, 5 t8 and twice every z of some 32,768 points before, fewer than 3 of which stood out alone by 20,
+ *          and the jump is more than a quarter of the median;
  *       or if 2 of the last 3 losses are exactly 0, which none of the 128 points before came near
  * recovered when the median of 8 points is below the median before + 2 scales; after 500 points it is no spike any more
  * </pre>
+ *
+ * <p>A lone point says something only of a run that is not given to them: with a heavy tail the next record is always to come,
+ * and as often as not it is twice the last one.
  *
  * <p>Settings: t5 and t8 calibrate themselves to the tail of the run, at least 5 and 8 scales. The last branch is a batch
  * that the model fits perfectly out of nowhere (inputs overwritten, one label): as far outside as a jump, on the other
@@ -51,8 +55,14 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
                     + "GPT trainings.");
 
     static final double LONE_SCORE = 40;
+    /** The same for a run whose tail has raised t8, which is 8 where it has not. */
+    static final double LONE_TAIL = LONE_SCORE / 8;
+
     static final double RECORD = 2;
     static final double REMEMBERED_POINTS = 32_768;
+
+    /** Lone points of half the score, among those that are remembered, that make them a habit of the run. */
+    static final double HABIT = 3;
 
     static final double LONE_JUMP = 0.25;
     static final int RECOVERY_POINTS = 8;
@@ -74,6 +84,10 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         int zeros;
         /** Largest score so far, slowly forgotten: a series with outliers is not alarmed by one more like them. */
         double largest;
+        /** Points that stood out alone, slowly forgotten. */
+        double outliers;
+
+        boolean standsOut;
 
         boolean open;
         boolean zeroSpike;
@@ -95,6 +109,8 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             out.writeBoolean(checked);
             out.writeInt(zeros);
             out.writeDouble(largest);
+            out.writeDouble(outliers);
+            out.writeBoolean(standsOut);
             out.writeBoolean(open);
             if (open) {
                 out.writeBoolean(zeroSpike);
@@ -115,6 +131,8 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             checked = in.readBoolean();
             zeros = in.readInt();
             largest = in.readDouble();
+            outliers = in.readDouble();
+            standsOut = in.readBoolean();
             open = in.readBoolean();
             if (open) {
                 zeroSpike = in.readBoolean();
@@ -171,8 +189,15 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         long step = run.lastStep();
         double x = loss.last();
         boolean excess = state.excess.add(loss, step, sigmas);
-        boolean lone = loss.score() > Math.max(Math.max(LONE_SCORE, sigmas), RECORD * state.largest)
-                && x - loss.median() > LONE_JUMP * Math.abs(loss.median());
+        boolean jump = x - loss.median() > LONE_JUMP * Math.abs(loss.median());
+        // A half is what three of them lose to forgetting within some 6,000 points.
+        boolean lone = jump
+                && loss.score() > Math.max(Math.max(LONE_SCORE, LONE_TAIL * loss.t8()), sigmas)
+                && loss.score() > RECORD * state.largest
+                && state.outliers < HABIT - 0.5;
+        boolean standsOut = jump && loss.score() > LONE_SCORE / 2;
+        state.outliers += standsOut && !state.standsOut ? 1 : 0;
+        state.standsOut = standsOut;
         boolean zeroNow = x == 0 && (state.zeros != 0 || zeroIsOutside(loss));
         state.zeros = ((state.zeros << 1) | (zeroNow ? 1 : 0)) & 0b111;
         boolean zero = zeroNow && Integer.bitCount(state.zeros) >= 2;
@@ -180,6 +205,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
             state.largest = Math.max(state.largest, Math.min(loss.score(), 10 * LONE_SCORE));
         }
         state.largest *= 1 - 1 / REMEMBERED_POINTS;
+        state.outliers *= 1 - 1 / REMEMBERED_POINTS;
         if (!state.open && (excess || lone || zero)) {
             begin(state, loss, zero && !excess ? step - 1 : Math.max(state.excess.since(), 0), zero && !excess);
             if (lone && !excess) {

@@ -86,6 +86,23 @@ class LossSpikeTest implements DetectorContract {
     }
 
     @Test
+    void a_run_that_is_given_to_lone_points_is_not_alarmed_by_a_larger_one() {
+        assertThat(afterLonePoints(3).episodes(LOSS_SPIKE)).isEmpty();
+        assertThat(afterLonePoints(2).only(LOSS_SPIKE).openedStep()).isEqualTo(703);
+    }
+
+    /** Points of some 32 scales, a hundred steps apart, and then one of 85. */
+    private static Judging afterLonePoints(int count) {
+        return Judging.of(run -> {
+            run.loss(step -> 2 + run.noise(0.02)).steps(500);
+            for (int i = 0; i < count; i++) {
+                run.step(2.65).steps(100);
+            }
+            run.step(3.8).steps(300);
+        });
+    }
+
+    @Test
     void two_losses_of_exactly_zero_out_of_nowhere_fire() {
         Judging.Episode spike = Judging.of(
                         run -> run.steps(500).step(0).step(0).step(0).steps(300))

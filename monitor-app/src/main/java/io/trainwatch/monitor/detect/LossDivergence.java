@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * E = sd of ema by the scatter and the lag-1 correlation of r, x sqrt(2 ln(blocks / 16))
  * S = max(0, S + min((B - ref - E) / sigma, 8) - 2)
  * W = mean over some 256 blocks of how far ema was above its own mean of 16 blocks
- * fires if more than 12 blocks, S &gt; 12, ema - ref - E &gt; max(0.02 |first - ref|, 4 W) -&gt; warning
- *       and ema - ref &gt; 0.2 |first - ref|                                          -&gt; critical
+ * fires if more than 12 blocks, S &gt; 12, ema - ref - E &gt; max(0.02 |first - ref|, 12 W) -&gt; warning
+ *       and ema - ref &gt; 0.2 |first - ref|                                           -&gt; critical
  * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points,
  *       or twice the median of the first 3 points, by 4 present scales
  *                                                                                  -&gt; critical

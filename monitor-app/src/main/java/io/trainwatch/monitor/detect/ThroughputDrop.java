@@ -500,9 +500,10 @@ public final class ThroughputDrop implements Detector<ThroughputDrop.State> {
             }
             state.lostSeconds += state.blockSeconds * Math.max(0, 1 - Math.exp(state.level - median));
         }
-        double rise = Medians.of(state.recent.clone(), RECENT_BLOCKS) - state.level;
-        double limit = Math.max(Math.log1p(slowdown), Math.max(SCALES, errors(state)) * sigma);
-        if (state.sum <= LIMIT || rise <= limit) {
+        boolean shifted = state.sum > LIMIT;
+        double rise = shifted ? Medians.of(state.recent.clone(), RECENT_BLOCKS) - state.level : 0;
+        double limit = shifted ? Math.max(Math.log1p(slowdown), Math.max(SCALES, errors(state)) * sigma) : 0;
+        if (rise <= limit) {
             state.longestSlow = Math.max(FORGETTING * state.longestSlow, Math.min(state.slowBlocks, LONGEST_SLOW));
             state.slowBlocks = 0;
             verdicts.healthy(Verdicts.RUN);

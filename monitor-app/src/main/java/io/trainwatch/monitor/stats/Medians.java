@@ -23,12 +23,11 @@ public final class Medians {
 
     /** 1.4826 times the median of what the values deviate from their median: their standard deviation if they are normal. */
     public static double standardDeviation(double[] values) {
-        double centre = of(values);
-        double[] deviations = new double[values.length];
-        for (int i = 0; i < deviations.length; i++) {
-            deviations[i] = Math.abs(values[i] - centre);
-        }
-        return 1.4826 * of(deviations);
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return values.length == 0
+                ? Double.NaN
+                : 1.4826 * deviation(sorted, (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2);
     }
 
     /** The median of the first {@code count} values, which are sorted by it; NaN of none. They must not be NaN. */
@@ -40,11 +39,29 @@ public final class Medians {
         return (values[(count - 1) / 2] + values[count / 2]) / 2;
     }
 
-    /** The median of what the first {@code count} values deviate from {@code centre}; they are replaced and sorted. */
-    public static float absoluteDeviation(float[] values, int count, float centre) {
+    /** The median of what the first {@code count} values, which are sorted, deviate from {@code centre}; NaN of none. */
+    public static float absoluteDeviation(float[] sorted, int count, float centre) {
+        double[] wide = new double[count];
         for (int i = 0; i < count; i++) {
-            values[i] = Math.abs(values[i] - centre);
+            wide[i] = sorted[i];
         }
-        return of(values, count);
+        return count == 0 ? Float.NaN : (float) deviation(wide, centre);
+    }
+
+    /** From the centre outwards the deviations are sorted on either side: the nearer half is counted, and nothing sorted again. */
+    private static double deviation(double[] sorted, double centre) {
+        int right = 0;
+        while (right < sorted.length && sorted[right] < centre) {
+            right++;
+        }
+        int left = right - 1;
+        double before = 0;
+        double last = 0;
+        for (int i = 0; i <= sorted.length / 2; i++) {
+            before = last;
+            boolean below = right == sorted.length || (left >= 0 && centre - sorted[left] < sorted[right] - centre);
+            last = below ? centre - sorted[left--] : sorted[right++] - centre;
+        }
+        return sorted.length % 2 == 1 ? last : (before + last) / 2;
     }
 }

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 final class EventGate {
     private static final int MAX_RUN_ID_CHARS = 256;
 
+    /** A thousand steps a second for thirty thousand years. */
+    private static final long LARGEST = 1_000_000_000_000_000L;
+
     private final SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
 
     TrainingEvent admit(byte @Nullable [] key, byte @Nullable [] value) throws RejectedException {
@@ -20,6 +23,8 @@ final class EventGate {
         TrainingEvent event = decode(value);
         String runId = event.getRunId();
         checkRunId(runId);
+        checkNumber("step", event.getStep());
+        checkNumber("seq", event.getSeq());
         if (key == null) {
             throw new RejectedException(RejectReason.NULL_KEY, "the key must be the run_id \"" + runId + "\"");
         }
@@ -61,6 +66,13 @@ final class EventGate {
                 throw new RejectedException(
                         RejectReason.RUN_ID_INVALID, "run_id holds a control character at index " + i);
             }
+        }
+    }
+
+    private static void checkNumber(String field, @Nullable Long number) throws RejectedException {
+        if (number != null && (number > LARGEST || number < -LARGEST)) {
+            throw new RejectedException(
+                    RejectReason.NUMBER_INVALID, field + " is " + number + ", allowed is up to " + LARGEST);
         }
     }
 

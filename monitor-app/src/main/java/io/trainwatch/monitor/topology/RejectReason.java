@@ -14,6 +14,8 @@ public enum RejectReason {
     CORRUPT,
     /** The run_id is empty, longer than 256 characters or holds control characters. */
     RUN_ID_INVALID,
+    /** A step or seq beyond what any training counts to: the numbers after it would all look like the past. */
+    NUMBER_INVALID,
     /** The record has no key, so nothing says that the run's events are all in this partition. */
     NULL_KEY,
     /** The key is not the event's run_id: its other events may be in another partition. */

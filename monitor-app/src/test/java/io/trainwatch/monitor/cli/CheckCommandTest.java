@@ -8,12 +8,13 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** What {@code check --config} says that other settings would have changed. */
+/** What {@code check} says that other settings would have changed, and beside another run. */
 class CheckCommandTest {
     @TempDir
     Path dir;
@@ -123,5 +124,40 @@ class CheckCommandTest {
                 .contains(
                         "trainwatch.yaml:1: detection.detectors.not_learning.first_check: 'soon' is not allowed here: a"
                                 + " whole number, 50 to 1000000 (steps)");
+    }
+
+    /** A loss that falls from 3 to the given floor, with a little noise, over 3,000 steps. */
+    private Path falling(String run, double floor) throws IOException {
+        SplittableRandom random = new SplittableRandom(5);
+        StringBuilder lines = new StringBuilder();
+        for (int step = 1; step <= 3000; step++) {
+            double loss = floor + (3 - floor) * Math.exp(-step / 600.0) + 0.02 * random.nextGaussian();
+            lines.append(
+                    "{\"event_type\":\"step_completed\",\"run_id\":\"%s\",\"timestamp_ms\":%d,\"step\":%d,\"loss\":%.4f}\n"
+                            .formatted(run, 1_763_760_000_000L + 1000L * step, step, loss));
+        }
+        return Files.writeString(dir.resolve(run + ".jsonl"), lines);
+    }
+
+    @Test
+    void a_run_like_its_reference_is_not_told_and_one_that_is_worse_is() throws IOException {
+        String reference = falling("last-week", 1).toString();
+        log = falling("again", 1);
+        assertThat(check("", "--reference", reference)).isZero();
+        assertThat(said()).doesNotContain("worse_than_reference").doesNotContain("last-week");
+
+        log = falling("worse", 1.6);
+        assertThat(check("", "--reference", reference)).isEqualTo(1);
+        assertThat(said()).contains("worse_than_reference").contains("last-week");
+    }
+
+    @Test
+    void a_reference_that_holds_no_curve_is_an_error_and_nothing_is_judged() throws IOException {
+        Path empty = Files.writeString(
+                dir.resolve("empty.jsonl"),
+                "{\"event_type\":\"step_completed\",\"run_id\":\"e\",\"timestamp_ms\":1,\"step\":1,\"loss\":1.0}\n");
+        assertThat(check("", "--reference", empty.toString())).isEqualTo(2);
+        assertThat(out.toString()).isEmpty();
+        assertThat(err.toString()).contains("no run in it has enough points of loss to be compared with");
     }
 }

@@ -91,6 +91,7 @@ class MonitorMetricsTest {
             trainwatch_monitor_events_rejected_total{reason="key_mismatch"} 0.0
             trainwatch_monitor_events_rejected_total{reason="not_single_object"} 0.0
             trainwatch_monitor_events_rejected_total{reason="null_key"} 0.0
+            trainwatch_monitor_events_rejected_total{reason="number_invalid"} 0.0
             trainwatch_monitor_events_rejected_total{reason="run_id_invalid"} 0.0
             trainwatch_monitor_events_rejected_total{reason="unknown_schema"} 0.0
             trainwatch_monitor_judge_seconds_bucket{le="5.0E-7"} 0

@@ -191,6 +191,31 @@ class MonitorTopologyTest {
     }
 
     @Test
+    void a_step_or_seq_beyond_all_counting_is_a_dead_letter_and_does_not_make_the_rest_of_its_run_the_past() {
+        try (TopologyRig rig = new TopologyRig(dir)) {
+            Trainer trainer = new Trainer("r");
+            rig.send(trainer, trainer.step());
+            TrainingEvent farStep = trainer.step();
+            farStep.setStep(1L << 62);
+            rig.send(trainer, farStep);
+            TrainingEvent farSeq = trainer.step();
+            farSeq.setSeq(Long.MIN_VALUE);
+            rig.send(trainer, farSeq);
+            rig.send(trainer, trainer.step());
+            rig.send(trainer, trainer.finished());
+
+            assertThat(rig.deadLetters())
+                    .extracting(letter -> header(letter, "reason") + ": " + header(letter, "detail"))
+                    .containsExactly(
+                            "number_invalid: step is 4611686018427387904, allowed is up to 1000000000000000",
+                            "number_invalid: seq is -9223372036854775808, allowed is up to 1000000000000000");
+            RunStatus status = rig.statuses().get("r");
+            assertThat(status.getStepsJudged()).isEqualTo(2);
+            assertThat(status.getLastStep()).isEqualTo(4);
+        }
+    }
+
+    @Test
     void bit_rot_anywhere_in_a_record_stops_nothing() {
         try (TopologyRig rig = new TopologyRig(dir)) {
             Trainer trainer = new Trainer("r");

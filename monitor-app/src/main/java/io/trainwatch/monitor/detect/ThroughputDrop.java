@@ -500,13 +500,14 @@ public final class ThroughputDrop implements Detector<ThroughputDrop.State> {
             }
             state.lostSeconds += state.blockSeconds * Math.max(0, 1 - Math.exp(state.level - median));
         }
-        boolean shifted = state.sum > LIMIT;
-        double rise = shifted ? Medians.of(state.recent.clone(), RECENT_BLOCKS) - state.level : 0;
-        double limit = shifted ? Math.max(Math.log1p(slowdown), Math.max(SCALES, errors(state)) * sigma) : 0;
+        if (state.sum <= LIMIT) {
+            notSlow(state, verdicts);
+            return;
+        }
+        double rise = Medians.of(state.recent.clone(), RECENT_BLOCKS) - state.level;
+        double limit = Math.max(Math.log1p(slowdown), Math.max(SCALES, errors(state)) * sigma);
         if (rise <= limit) {
-            state.longestSlow = Math.max(FORGETTING * state.longestSlow, Math.min(state.slowBlocks, LONGEST_SLOW));
-            state.slowBlocks = 0;
-            verdicts.healthy(Verdicts.RUN);
+            notSlow(state, verdicts);
             return;
         }
         state.slowBlocks++;
@@ -518,6 +519,12 @@ public final class ThroughputDrop implements Detector<ThroughputDrop.State> {
                 ? Severity.critical
                 : state.lostSeconds >= WARNING_SECONDS ? Severity.warning : Severity.info;
         verdicts.unhealthy(Verdicts.RUN, severity, state.onset, null, () -> explain(state, run, rise, rise / sigma));
+    }
+
+    private static void notSlow(State state, Verdicts verdicts) {
+        state.longestSlow = Math.max(FORGETTING * state.longestSlow, Math.min(state.slowBlocks, LONGEST_SLOW));
+        state.slowBlocks = 0;
+        verdicts.healthy(Verdicts.RUN);
     }
 
     /** Begins a new reference where a step has another amount of work in it than the steps before. */

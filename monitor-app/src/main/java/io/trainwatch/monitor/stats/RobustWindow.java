@@ -127,7 +127,7 @@ public final class RobustWindow implements Persistent {
     private void measure() {
         median = middle();
         double iqr = (double) sorted[size - 1 - size / 4] - sorted[size / 4];
-        double widest = Math.max(1.4826 * medianAbsoluteDeviation(), iqr / 1.349);
+        double widest = Math.max(1.4826 * Medians.absoluteDeviation(sorted, size, median), iqr / 1.349);
         widest = Math.max(widest, 0.7 * slowDeviation);
         widest = Math.max(widest, relativeFloor * Math.abs(median));
         if (resolution > widest) {
@@ -139,44 +139,6 @@ public final class RobustWindow implements Persistent {
     private double middle() {
         int half = size / 2;
         return size % 2 == 1 ? sorted[half] : ((double) sorted[half - 1] + sorted[half]) / 2;
-    }
-
-    /**
-     * The median of the distances from the median. Those to the left and those to the right are sorted each, so the split
-     * of the nearer half between the two sides is found by bisection: 7 steps instead of 64 unpredictable ones.
-     */
-    private double medianAbsoluteDeviation() {
-        int left = (size + 1) / 2;
-        int nearer = size / 2 + 1;
-        int low = Math.max(0, nearer - (size - left));
-        int high = Math.min(left, nearer);
-        while (low < high) {
-            int fromLeft = (low + high) >>> 1;
-            if (toLeft(left, fromLeft) < toRight(left, nearer - fromLeft - 1)) {
-                low = fromLeft + 1;
-            } else {
-                high = fromLeft;
-            }
-        }
-        int fromRight = nearer - low;
-        double lastLeft = low > 0 ? toLeft(left, low - 1) : 0;
-        double lastRight = fromRight > 0 ? toRight(left, fromRight - 1) : 0;
-        if (size % 2 == 1) {
-            return Math.max(lastLeft, lastRight);
-        }
-        double before = lastLeft > lastRight
-                ? Math.max(low > 1 ? toLeft(left, low - 2) : 0, lastRight)
-                : Math.max(fromRight > 1 ? toRight(left, fromRight - 2) : 0, lastLeft);
-        return (Math.max(lastLeft, lastRight) + before) / 2;
-    }
-
-    /** Distance of the {@code i}-th point to the left of the median, nearest first, {@code left} of them in all. */
-    private double toLeft(int left, int i) {
-        return median - sorted[left - 1 - i];
-    }
-
-    private double toRight(int left, int i) {
-        return sorted[left + i] - median;
     }
 
     @Override

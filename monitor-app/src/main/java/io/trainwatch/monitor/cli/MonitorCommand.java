@@ -14,6 +14,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -169,7 +170,11 @@ final class MonitorCommand implements Callable<Integer> {
         try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
                 WebServer web = WebServer.start(
-                        configuration.http(), monitor.board(), metrics.prometheus(), () -> notReady(monitor))) {
+                        configuration.http(),
+                        monitor.board(),
+                        metrics.prometheus(),
+                        () -> notReady(monitor),
+                        List.of())) {
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();

@@ -69,7 +69,8 @@ final class Stage implements AutoCloseable {
                     http,
                     monitor.board(),
                     metrics.prometheus(),
-                    () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty())));
+                    () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
+                    List.of()));
             trainers = built(new Trainers("kafka:" + kafka.bootstrapServers(), directory.resolve("spool")));
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();

@@ -13,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.BindException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -30,11 +31,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * HTTP for Prometheus, probes, tools and people: {@code /metrics}, {@code /health/live}, {@code /health/ready}, {@code
- * /api/v1} (see {@link RunsApi}) and an index page. It only reads.
+ * /api/v1} (see {@link RunsApi}), an index page, and what other parts of the monitor answer.
  *
  * <p>With a token, every request but those for {@code /health} must carry it. Without one, requests must name a loopback
- * host, so that no page in a browser can read the runs by pointing its own name at this machine. Errors are RFC 9457
- * problem JSON and never tell of the inside.
+ * host, so that no page in a browser can read the runs by pointing its own name at this machine; and no page of another
+ * site may change anything. Errors are RFC 9457 problem JSON and never tell of the inside.
  */
 public final class WebServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(WebServer.class);
@@ -49,6 +50,7 @@ public final class WebServer implements AutoCloseable {
     private static final long STOP_MS = 2_000;
     private static final long IDLE_MS = 30_000;
     private static final Set<String> LOOPBACK_NAMES = Set.of("localhost", "127.0.0.1", "[::1]");
+    private static final Set<String> READING = Set.of("GET", "HEAD");
 
     private final HttpSettings settings;
     private final PrometheusRegistry metrics;
@@ -57,23 +59,32 @@ public final class WebServer implements AutoCloseable {
     private final Javalin javalin;
 
     private WebServer(
-            HttpSettings settings, RunBoard board, PrometheusRegistry metrics, Supplier<Optional<String>> notReady) {
+            HttpSettings settings,
+            RunBoard board,
+            PrometheusRegistry metrics,
+            Supplier<Optional<String>> notReady,
+            List<Endpoints> more) {
         this.settings = settings;
         this.metrics = metrics;
         this.notReady = notReady;
-        javalin = Javalin.create(config -> configure(config, board));
+        javalin = Javalin.create(config -> configure(config, board, more));
     }
 
     /**
      * Starts to serve.
      *
      * @param notReady why this monitor cannot judge now, empty if it can
+     * @param more what else answers, e.g. the intake of events
      * @throws IOException if the port is taken or the host is not one of this machine; the message says so
      */
     public static WebServer start(
-            HttpSettings settings, RunBoard board, PrometheusRegistry metrics, Supplier<Optional<String>> notReady)
+            HttpSettings settings,
+            RunBoard board,
+            PrometheusRegistry metrics,
+            Supplier<Optional<String>> notReady,
+            List<Endpoints> more)
             throws IOException {
-        WebServer server = new WebServer(settings, board, metrics, notReady);
+        WebServer server = new WebServer(settings, board, metrics, notReady, more);
         try {
             server.javalin.start(settings.host(), settings.port());
         } catch (RuntimeException e) {
@@ -100,7 +111,7 @@ public final class WebServer implements AutoCloseable {
         javalin.stop();
     }
 
-    private void configure(JavalinConfig config, RunBoard board) {
+    private void configure(JavalinConfig config, RunBoard board, List<Endpoints> more) {
         config.startup.showJavalinBanner = false;
         config.startup.showOldJavalinVersionWarning = false;
         config.startup.startupWatcherEnabled = false;
@@ -135,6 +146,7 @@ public final class WebServer implements AutoCloseable {
                 "/health/live", context -> context.result("{\"status\":\"up\"}").contentType("application/json"));
         config.routes.get("/health/ready", this::ready);
         RunsApi.addTo(config.routes, board);
+        more.forEach(part -> part.addTo(config.routes));
 
         config.routes.exception(Problem.class, Problem::answer);
         config.routes.exception(HttpResponseException.class, (e, context) -> {
@@ -198,7 +210,21 @@ public final class WebServer implements AutoCloseable {
                     context,
                     HttpStatus.MISDIRECTED_REQUEST,
                     "this monitor has no token and answers only as localhost or 127.0.0.1");
+        } else if (isOfAnotherSite(context)) {
+            refuse(
+                    context,
+                    HttpStatus.FORBIDDEN,
+                    "a page of another site asks for a change; only pages of this monitor may");
         }
+    }
+
+    /** A browser sends a simple POST for any page that it shows, and says in a header of its own for which. */
+    private static boolean isOfAnotherSite(Context context) {
+        if (READING.contains(context.method().name())) {
+            return false;
+        }
+        String origin = context.header("Origin");
+        return origin != null && !origin.equals(context.scheme() + "://" + context.header("Host"));
     }
 
     private boolean namesLoopback(Context context) {

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.javalin.config.RoutesConfig;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.trainwatch.alert.Alert;
@@ -57,7 +58,12 @@ class WebServerTest {
 
     @BeforeAll
     static void start() throws IOException {
-        server = WebServer.start(new HttpSettings("127.0.0.1", 0, null), board, metrics, () -> notReady);
+        server = WebServer.start(
+                new HttpSettings("127.0.0.1", 0, null),
+                board,
+                metrics,
+                () -> notReady,
+                List.of(WebServerTest::changes));
     }
 
     @AfterAll
@@ -290,6 +296,20 @@ class WebServerTest {
     }
 
     @Test
+    void only_programs_and_pages_of_this_monitor_change_anything() throws Exception {
+        HttpRequest.BodyPublisher body = HttpRequest.BodyPublishers.ofString("{}");
+        assertThat(send(request("/changes").POST(body)).body()).isEqualTo("changed");
+        assertThat(send(request("/changes").POST(body).header("Origin", server.url()))
+                        .body())
+                .isEqualTo("changed");
+        HttpResponse<String> refused =
+                send(request("/changes").POST(body).header("Origin", "https://elsewhere.example"));
+        assertProblem(refused, 403, "a page of another site asks for a change; only pages of this monitor may");
+        assertThat(send(request("/changes").POST(body).header("Origin", "null")).statusCode())
+                .isEqualTo(403);
+    }
+
+    @Test
     void a_failure_inside_does_not_tell_of_the_inside() throws Exception {
         board.publish(new RunSnapshot(bare("r1"), null, null, null, 0, null));
 
@@ -336,7 +356,7 @@ class WebServerTest {
     void with_a_token_everything_but_health_needs_it() throws Exception {
         WebServer open = server;
         try (WebServer guarded = WebServer.start(
-                new HttpSettings("127.0.0.1", 0, new BearerToken(TOKEN)), board, metrics, () -> notReady)) {
+                new HttpSettings("127.0.0.1", 0, new BearerToken(TOKEN)), board, metrics, () -> notReady, List.of())) {
             server = guarded;
             assertThatOnlyTheTokenOpens();
         } finally {
@@ -365,7 +385,7 @@ class WebServerTest {
     @Test
     void a_port_that_is_taken_is_named_with_the_remedy() {
         assertThatThrownBy(() -> WebServer.start(
-                        new HttpSettings("127.0.0.1", server.port(), null), board, metrics, () -> notReady))
+                        new HttpSettings("127.0.0.1", server.port(), null), board, metrics, () -> notReady, List.of()))
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith("cannot listen on 127.0.0.1:" + server.port())
                 .hasMessageEndingWith("choose another with --http-port or http.port, or stop what listens there");
@@ -377,6 +397,10 @@ class WebServerTest {
         JsonNode problem = tree(response);
         assertThat(problem.get("status").asInt()).isEqualTo(status);
         assertThat(problem.get("detail").asText()).isEqualTo(detail);
+    }
+
+    private static void changes(RoutesConfig routes) {
+        routes.post("/changes", context -> context.result("changed"));
     }
 
     private List<String> ids(String path) throws Exception {

@@ -8,6 +8,7 @@ import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.topology.MonitorState;
+import io.trainwatch.monitor.web.Peers;
 import io.trainwatch.monitor.web.WebServer;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -174,7 +176,7 @@ final class MonitorCommand implements Callable<Integer> {
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        List.of())) {
+                        List.of(new Peers(monitor.board(), directory(monitor))))) {
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();
@@ -183,6 +185,20 @@ final class MonitorCommand implements Callable<Integer> {
         } finally {
             stopped.countDown();
         }
+    }
+
+    private static Peers.Directory directory(Monitor monitor) {
+        return new Peers.Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return monitor.judgeOf(runId);
+            }
+
+            @Override
+            public Set<String> others() {
+                return monitor.others();
+            }
+        };
     }
 
     /** The JVM ends when its hooks have: this one holds it until everything is closed. */

@@ -31,6 +31,8 @@ public record Configuration(
         MonitorSettings monitor, HttpSettings http, MetricsSettings metrics, DetectionSettings detection) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
+    private static final Pattern ADDRESS = Pattern.compile("auto|none|(\\[[0-9a-fA-F:.]+]|[A-Za-z0-9._-]+):\\d{1,5}");
+    private static final String HOSTS = "an address or name of this machine";
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
     private static final String TOKEN_VARIABLE = "TRAINWATCH_HTTP_TOKEN";
 
@@ -114,7 +116,20 @@ public record Configuration(
                 values.duration("monitor.ended_ttl", Duration.ZERO, retention, least(defaults.endedTtl(), retention)),
                 values.duration("monitor.idle_ttl", Duration.ZERO, retention, least(defaults.idleTtl(), retention)),
                 values.duration("monitor.tick_grace", Duration.ZERO, Duration.ofDays(1), defaults.tickGrace()),
+                address(values),
                 values.map("kafka.properties", "settings of the Kafka clients"));
+    }
+
+    /** Where other instances reach the HTTP of this one: what the file says, else where it listens if that names one host. */
+    private static @Nullable String address(SettingValues values) {
+        String host = values.text("http.host", HOSTS, HttpSettings.DEFAULT_HOST);
+        int port = values.integer("http.port", 0, 65_535, HttpSettings.DEFAULT_PORT);
+        String address = values.matching("http.advertised", ADDRESS, "host:port, auto or none", "auto");
+        if (!address.equals("auto")) {
+            return address.equals("none") ? null : address;
+        }
+        boolean oneHost = port != 0 && !host.equals("0.0.0.0") && !host.equals("::");
+        return oneHost ? (host.contains(":") ? "[" + host + "]" : host) + ":" + port : null;
     }
 
     private static Duration least(Duration one, Duration other) {
@@ -122,7 +137,7 @@ public record Configuration(
     }
 
     private static HttpSettings http(SettingValues values, Map<String, String> environment) {
-        String host = values.text("http.host", "an address or name of this machine", HttpSettings.DEFAULT_HOST);
+        String host = values.text("http.host", HOSTS, HttpSettings.DEFAULT_HOST);
         int port = values.integer("http.port", 0, 65_535, HttpSettings.DEFAULT_PORT);
         BearerToken token = null;
         Path tokenFile = values.path("http.token_file", "a file with the token");

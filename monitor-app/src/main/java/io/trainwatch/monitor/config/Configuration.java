@@ -167,6 +167,11 @@ public record Configuration(
         MetricsSettings defaults = MetricsSettings.DEFAULT;
         return new MetricsSettings(
                 values.integer("metrics.max_runs", 1, MetricsSettings.MAX_RUNS_LIMIT, defaults.maxRuns()),
+                values.integer(
+                        "metrics.max_metrics_per_run",
+                        0,
+                        MetricsSettings.MAX_METRICS_PER_RUN_LIMIT,
+                        defaults.maxMetricsPerRun()),
                 values.duration(
                         "metrics.ended_run_ttl",
                         Duration.ZERO,

@@ -68,7 +68,7 @@ class ConfigurationTest {
                 Map.of("http.port", new Configuration.Flag("--http-port", "100")));
 
         assertThat(configuration.http().port()).isEqualTo(100);
-        assertThat(configuration.metrics()).isEqualTo(new MetricsSettings(20, Duration.ofSeconds(3)));
+        assertThat(configuration.metrics()).isEqualTo(new MetricsSettings(20, 16, Duration.ofSeconds(3)));
     }
 
     @Test

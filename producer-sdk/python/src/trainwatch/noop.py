@@ -21,6 +21,11 @@ class NoopRun(TrainingRun):
         """Identifies the run."""
         return self._run_id
 
+    @property
+    def rank(self) -> int:
+        """Said to be the first, as nobody asks."""
+        return 0
+
     def should_stop(self) -> bool:
         """Never."""
         return False

@@ -111,6 +111,11 @@ class TrainingRun:
         """Identifies the run."""
         return self._settings.run_id
 
+    @property
+    def rank(self) -> int:
+        """Rank of this process."""
+        return self._settings.rank
+
     def step(
         self,
         step: int,
@@ -166,12 +171,12 @@ class TrainingRun:
     @_harmless
     def preflight(self, checks: Iterable[fields.PreflightCheck]) -> None:
         """Records checks made before training; :func:`trainwatch.preflight` makes the usual ones."""
-        self._record(NOTABLE, None, "preflight_completed", {"checks": list(checks)})
+        self._record(NOTABLE, None, "preflight_completed", {"checks": checks})
 
     @_harmless
     def tensor_stats(self, step: int, tensors: Iterable[fields.TensorSummary]) -> None:
         """Records statistics per tensor, every 100 to 500 steps and on the first 10."""
-        self._record(ROUTINE, step, "tensor_stats", {"tensors": list(tensors)})
+        self._record(ROUTINE, step, "tensor_stats", {"tensors": tensors})
 
     @_harmless
     def batch_stats(self, step: int, **stats: Unpack[fields.BatchStats]) -> None:

@@ -23,6 +23,7 @@ class Intake:
         #: Answers to give before taking events again: (status, headers).
         self.refusals = []
         self.commands = []
+        self.most_bytes = 1 << 24
         self.reject = lambda event: False
         self.hold = threading.Event()
         self.hold.set()
@@ -68,6 +69,8 @@ class Intake:
             return 401, {}, {"title": "token"}
         if headers["Content-Encoding"] == "gzip":
             body = gzip.decompress(body)
+        if len(body) > self.most_bytes:
+            return 413, {}, {"title": "too large"}
         rejected = []
         accepted = 0
         at = 0

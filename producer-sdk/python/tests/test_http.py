@@ -36,8 +36,9 @@ def test_events_arrive_in_order_and_are_acknowledged(intake, tmp_path):
 def test_a_token_goes_along(monkeypatch, tmp_path, caplog):
     intake = Intake(token="s3cret")
     try:
-        trainwatch.start("r1", location=intake.url, close_timeout=0.5).close()
-        assert intake.events == [] and "wants a token; set TRAINWATCH_TOKEN" in caplog.text
+        with trainwatch.start("r1", location=intake.url, close_timeout=0.5):
+            wait_until(lambda: "wants a token; set TRAINWATCH_TOKEN" in caplog.text)
+        assert intake.events == []
         (tmp_path / "token").write_text("s3cret\n")
         monkeypatch.setenv("TRAINWATCH_TOKEN_FILE", str(tmp_path / "token"))
         trainwatch.start("r2", location=intake.url).close()
@@ -70,7 +71,7 @@ def test_what_the_monitor_refuses_for_good_is_counted_and_the_rest_arrives(intak
 
 
 def test_a_request_that_is_too_large_is_sent_in_parts(intake):
-    intake.refusals = [(413, {})]
+    intake.most_bytes = 2_000
     with trainwatch.start("r1", location=intake.url) as run:
         for step in range(1, 101):
             run.step(step, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy
 
@@ -30,7 +30,7 @@ _OVERFIT_RATE = 0.01
 _OVERFIT_LOSS = 0.01
 _INITIAL_LOSS_RATIO = 1.5
 
-Check = Dict[str, Any]
+Check = Any
 
 
 def preflight(

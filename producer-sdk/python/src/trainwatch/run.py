@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import functools
-import itertools
 import os
 import secrets
 import threading
@@ -94,7 +93,7 @@ class TrainingRun:
         """Makes what one process needs: after a fork the child needs its own."""
         # Names of later sessions sort behind those of earlier ones, as their spools are read.
         session = "%012x%s" % (int(time.time() * 1000), secrets.token_hex(8))
-        self._queues = Queues(self._settings.queue_capacity, itertools.count(1))
+        self._queues = Queues(self._settings.queue_capacity)
         self._put: Callable[..., None] = self._queues.put
         spool_bytes = self._settings.spool_bytes if where.is_spooled(self._location) else 0
         self._sender = Sender(

@@ -236,7 +236,7 @@ class Watch:
     def _statistics(self, skipped: bool) -> Dict[str, Tensor]:
         """Records the statistics of all tensors, and returns what of them belongs to the step."""
         weights = _statistics("weight", [(name, parameter.detach()) for name, parameter in self._parameters], None)
-        parts = [part for part in (self._gradients, weights) if part is not None]
+        parts: List[Any] = [part for part in (self._gradients, weights) if part is not None]
         details: Dict[str, Tensor] = {}
         if weights is not None:
             details["param_norm"] = torch.linalg.vector_norm(weights.table[:, _L2])
@@ -245,11 +245,9 @@ class Watch:
             moved = torch.linalg.vector_norm(updates.table[:, _L2])
             details["update_to_weight_ratio"] = moved / details["param_norm"]
             parts.append(updates)
-        activations = list(self._activations.values())
+        parts += self._activations.values()
         self._stop_looking()
-        self.run.tensor_stats(
-            self.step, _Later(lambda: [row for part in [*parts, *activations] for row in part.rows()])
-        )
+        self.run.tensor_stats(self.step, _Later(lambda: [row for part in parts for row in part.rows()]))
         return details
 
     # --- activations: looked at for a few batches before each report
@@ -344,7 +342,7 @@ class _Later:
     def __init__(self, rows: Callable[[], List[Mapping[str, Any]]]) -> None:
         self._rows = rows
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._rows())
 
 

@@ -10,11 +10,11 @@ The thread never waits for anything but the clock, and gives way to the training
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
-from itertools import islice
-from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from trainwatch.delivery import Delivery
 from trainwatch.internal.events import (
@@ -63,31 +63,48 @@ class Queues:
     numbered as they come, so that what dropped out leaves a gap that the monitor can see.
     """
 
-    def __init__(self, capacity: int, tickets: Iterator[int]) -> None:
+    def __init__(self, capacity: int) -> None:
         self.of: Tuple[Deque[Recorded], ...] = tuple(deque(maxlen=capacity) for _ in range(4))
-        self.tickets = tickets
+        self._tickets = itertools.count(1)
+        self._next = 1
+        self._held: List[Recorded] = []
+        self._has_waited = False
         #: What the trainer says that it is busy with, and since when.
         self.activity = ("init", 0.0)
 
     def put(self, importance: int, step: Any, event_type: str, body: Dict[str, Any]) -> None:
         """Takes an event."""
-        self.of[importance].append(Recorded(next(self.tickets), time.time(), step, event_type, body))
+        self.of[importance].append(Recorded(next(self._tickets), time.time(), step, event_type, body))
 
     def take(self) -> List[Recorded]:
-        """Returns everything in order."""
-        taken: List[Recorded] = []
+        """Returns everything in order.
+
+        A number that is missing although no queue has overflown belongs to a thread that has drawn it and not yet left
+        its event: what comes behind it waits for the next call.
+        """
+        taken, self._held = self._held, []
+        overflown = False
         for queue in self.of:
+            overflown |= len(queue) == queue.maxlen
             for _ in range(len(queue)):
                 try:
                     taken.append(queue.popleft())
                 except IndexError:  # it dropped out meanwhile
                     break
         taken.sort(key=lambda recorded: recorded.seq)
+        if taken and taken[-1].seq - self._next >= len(taken) and not overflown and not self._has_waited:
+            self._has_waited = True
+            whole = next(index for index, one in enumerate(taken) if one.seq != self._next + index)
+            taken, self._held = taken[:whole], taken[whole:]
+        else:
+            self._has_waited = False
+        if taken:
+            self._next = max(self._next, taken[-1].seq + 1)
         return taken
 
     def is_empty(self) -> bool:
         """Whether take() would return nothing."""
-        return not any(self.of)
+        return not self._held and not any(self.of)
 
 
 class Sender:
@@ -254,6 +271,8 @@ class Sender:
             if event_type == "phase_changed":
                 body = dict(body)
                 self._envelope["phase_id"] = envelope["phase_id"] = str(body.pop("phase_id"))[:MAX_NAME_LENGTH]
+            if event_type == "heartbeat":
+                body = self._heartbeat()
             if event_type == "run_finished":
                 body = dict(body, dropped_events=self._dropped())
             fitted = self._types.fit(event_type, body, trouble)
@@ -313,30 +332,20 @@ class Sender:
         since = time.monotonic() - self._last_beat
         due = since >= self._settings.heartbeat_interval or (self._activity_to_tell and since >= _ACTIVITY_BEAT_PAUSE)
         if due and self._stop_at is None:
-            seq = next(self._queues.tickets)
-            self._last_seq = max(self._last_seq, seq)
-            self._seen += 1
-            self._send_beat(seq, time.time())
+            self._last_beat = time.monotonic()
+            self._activity_to_tell = False
+            self._queues.put(ROUTINE, self._last_step, "heartbeat", {})
 
-    def _send_beat(self, seq: int, at: float) -> None:
-        now = time.monotonic()
-        self._last_beat = now
-        self._activity_to_tell = False
-        self._enqueue(
-            seq,
-            at,
-            self._last_step,
-            "heartbeat",
-            {
-                "last_step": self._last_step,
-                "phase": self._activity,
-                "phase_started_ms": self._activity_since_ms,
-                "uptime_seconds": now - self._started,
-                "interval_seconds": float(self._settings.heartbeat_interval),
-                "dropped_events": self._dropped(),
-                "spooled_events": self._spool.waiting,
-            },
-        )
+    def _heartbeat(self) -> Dict[str, Any]:
+        return {
+            "last_step": self._last_step,
+            "phase": self._activity,
+            "phase_started_ms": self._activity_since_ms,
+            "uptime_seconds": time.monotonic() - self._started,
+            "interval_seconds": float(self._settings.heartbeat_interval),
+            "dropped_events": self._dropped(),
+            "spooled_events": self._spool.waiting,
+        }
 
     # --- backlog to transport
 
@@ -346,7 +355,7 @@ class Sender:
         transport = self._transport
         while transport is not None and transport.is_ready() and len(self._in_flight) < _MAX_IN_FLIGHT:
             spooled = self._spool.has_unread()
-            events = self._spool.peek(_OFFER) if spooled else list(islice(self._backlog, _OFFER))
+            events = self._spool.peek(_OFFER) if spooled else list(itertools.islice(self._backlog, _OFFER))
             taken = transport.offer([event.data for event in events]) if events else 0
             if taken == 0:
                 return
@@ -378,7 +387,7 @@ class Sender:
         if loose and not self._spool.append(loose, handed_out=True):
             return
         while self._backlog:
-            some = list(islice(self._backlog, _BATCH * 4))
+            some = list(itertools.islice(self._backlog, _BATCH * 4))
             if not self._spool.append(some):
                 return
             for event in some:
@@ -447,6 +456,3 @@ def _epoch(value: Any, trouble: Trouble) -> Optional[float]:
         trouble.add("epoch", value, "finite, at least 0")
         return None
     return epoch
-
-
-__all__ = ["ROUTINE", "Queues", "Recorded", "Sender"]

@@ -27,6 +27,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -210,9 +211,9 @@ public final class Attachment implements Runnable {
     /** Reads the file of this name until it is another one; says whether nobody wants more. */
     private boolean readGrowing(byte[] head) throws IOException, InterruptedException {
         Reading reading = new Reading();
-        try (FollowedFile file = new FollowedFile(path, settings.interval(), format.isText(), stop, reading)) {
+        try (FollowedFile file = new FollowedFile(path, settings.interval(), isText(head), stop, reading)) {
             reading.file = file;
-            try (LogReader open = format.open(LogInput.growing(path, head, file, this::timeOf))) {
+            try (LogReader open = format.open(input(head, file))) {
                 reader = open;
                 read(open, file);
             } finally {
@@ -237,6 +238,24 @@ public final class Attachment implements Runnable {
                     + "; read from its start");
             return false;
         }
+    }
+
+    /** Whether it is text in which a zero has no business, as it has in UTF-16. */
+    private boolean isText(byte[] head) {
+        boolean utf16 = head.length > 1 && (head[0] ^ head[1]) == 1 && (head[0] & 0xfe) == 0xfe;
+        return format.isText() && !utf16;
+    }
+
+    private LogInput input(byte[] head, InputStream content) throws IOException {
+        int start = 0;
+        int end = head.length;
+        while (start < end && head[start] == 0) {
+            start++;
+        }
+        while (end > start && head[end - 1] == 0) {
+            end--;
+        }
+        return LogInput.growing(path, Arrays.copyOfRange(head, start, end), content, this::timeOf);
     }
 
     private void read(LogReader open, FollowedFile file) throws IOException, InterruptedException {
@@ -362,7 +381,7 @@ public final class Attachment implements Runnable {
         } else if (!position.format.isEmpty()) {
             format = format(position.format); // a later file of the same name
         } else {
-            LogInput input = LogInput.growing(path, head, InputStream.nullInputStream(), this::timeOf);
+            LogInput input = input(head, InputStream.nullInputStream());
             Optional<LogFormats.Detection> detection = LogFormats.detect(input);
             if (detection.isEmpty()) {
                 return false;
@@ -377,7 +396,7 @@ public final class Attachment implements Runnable {
             position.historicalFromMs = Math.min(attributes.creationTime().toMillis(), position.historicalToMs);
             String wanted = settings.runId() != null
                     ? settings.runId()
-                    : format.runId(LogInput.growing(path, head, InputStream.nullInputStream(), this::timeOf));
+                    : format.runId(input(head, InputStream.nullInputStream()));
             String claimed = claims(wanted);
             if (claimed == null) {
                 return false;

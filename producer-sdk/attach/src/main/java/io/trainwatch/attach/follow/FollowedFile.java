@@ -122,8 +122,13 @@ final class FollowedFile extends InputStream {
             int most = (int) Math.min(length, reader.nextSettling() - position);
             while (true) {
                 int read = readNow(target, start, most);
+                int kept = text ? withoutZeros(target, start, read) : read;
+                if (kept > 0) {
+                    return kept;
+                }
                 if (read > 0) {
-                    return read;
+                    most = (int) Math.min(length, reader.nextSettling() - position);
+                    continue; // nothing but zeros
                 }
                 if (end != null) {
                     return -1;
@@ -177,6 +182,17 @@ final class FollowedFile extends InputStream {
             }
         }
         return true;
+    }
+
+    /** Takes zeros out: what lies before the place of a writer whose file was cut, and what a crash of the host leaves. */
+    private static int withoutZeros(byte[] bytes, int start, int length) {
+        int kept = 0;
+        for (int i = start; i < start + length; i++) {
+            if (bytes[i] != 0) {
+                bytes[start + kept++] = bytes[i];
+            }
+        }
+        return length > 0 ? kept : length;
     }
 
     /** How much of it is left when zeros are taken off that nothing follows. */

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.cli;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
+import io.trainwatch.monitor.intake.Intake;
 import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.topology.Monitor;
@@ -169,12 +170,19 @@ final class MonitorCommand implements Callable<Integer> {
         String version = Trainwatch.Version.ofBuild();
         try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
+                Intake intake = Intake.start(
+                        configuration.intake(),
+                        configuration.monitor().bootstrapServers(),
+                        configuration.monitor().clientProperties(),
+                        monitor.topics().events(),
+                        runId -> List.of());
                 WebServer web = WebServer.start(
                         configuration.http(),
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        List.of())) {
+                        intake.endpoints())) {
+            metrics.prometheus().register(intake.metrics());
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();
@@ -216,7 +224,7 @@ final class MonitorCommand implements Callable<Integer> {
         out.printf("  page      %s/%n", web.url());
         out.printf("  metrics   %s/metrics%n", web.url());
         out.printf("  alerts    trainwatch tail alerts --bootstrap-servers %s%n", settings.bootstrapServers());
-        out.printf("  trainers  send to kafka:%s%n", settings.bootstrapServers());
+        out.printf("  trainers  send to kafka:%s or %s%n", settings.bootstrapServers(), web.url());
         out.println("Ctrl-C stops it.");
         out.flush();
     }

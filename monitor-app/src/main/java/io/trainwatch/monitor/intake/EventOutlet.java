@@ -63,7 +63,8 @@ final class EventOutlet implements AutoCloseable {
         settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 2_000);
         settings.put(ProducerConfig.ENABLE_METRICS_PUSH_CONFIG, false);
         settings.putAll(client);
-        // What the order and the bounds rest on is not for users to set; why it is not idempotent: KafkaTransport of the
+        // What the order and the bounds rest on is not for users to set; why it is not idempotent: KafkaTransport of
+        // the
         // SDK.
         settings.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers);
         settings.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -71,7 +72,8 @@ final class EventOutlet implements AutoCloseable {
         settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 1);
         settings.put(ProducerConfig.RETRIES_CONFIG, Integer.MAX_VALUE);
         settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) DELIVERY_LIMIT.toMillis());
-        // The default forgets where the partitions are once no broker answers: every send would then wait for METADATA_LIMIT.
+        // The default forgets where the partitions are once no broker answers: every send would then wait for
+        // METADATA_LIMIT.
         settings.put(CommonClientConfigs.METADATA_RECOVERY_STRATEGY_CONFIG, "none");
         settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, METADATA_MAX_IDLE.toMillis());
         settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, METADATA_LIMIT.toMillis());
@@ -111,8 +113,8 @@ final class EventOutlet implements AutoCloseable {
                 continue;
             }
             try {
-                Future<RecordMetadata> unused = producer.send(
-                        new ProducerRecord<>(topic, event.runId(), event.bytes()), (metadata, error) -> {
+                Future<RecordMetadata> unused =
+                        producer.send(new ProducerRecord<>(topic, event.runId(), event.bytes()), (metadata, error) -> {
                             release(event);
                             delivery.settle(index, error);
                         });

@@ -95,8 +95,8 @@ final class EventsApi implements Endpoints {
         }
         throw Problem.of(
                 HttpStatus.UNSUPPORTED_MEDIA_TYPE,
-                "Content-Type is '" + RequestBody.shown(type) + "', allowed are application/x-ndjson for JSON Lines and "
-                        + AVRO);
+                "Content-Type is '" + RequestBody.shown(type)
+                        + "', allowed are application/x-ndjson for JSON Lines and " + AVRO);
     }
 
     private void answer(Context context, EventBody body, List<Refused> refused, int accepted) {
@@ -121,8 +121,7 @@ final class EventsApi implements Endpoints {
                     out.writeEndObject();
                 }))
                 .contentType(refused.isEmpty() ? "application/json" : Problem.CONTENT_TYPE);
-        gateway.counters()
-                .request(Protocol.EVENTS, refused.isEmpty() ? Outcome.ACCEPTED : Outcome.REFUSED);
+        gateway.counters().request(Protocol.EVENTS, refused.isEmpty() ? Outcome.ACCEPTED : Outcome.REFUSED);
     }
 
     private static void writeRefused(JsonGenerator out, List<Refused> refused) throws IOException {

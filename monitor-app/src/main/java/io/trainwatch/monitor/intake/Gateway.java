@@ -65,8 +65,7 @@ final class Gateway {
      * @param answer writes the answer, knowing the indices of the events that the broker refuses for good
      * @throws Problem if there is no room for the events
      */
-    void deliver(
-            Context context, Protocol protocol, List<EventBody.Event> events, Consumer<List<Integer>> answer)
+    void deliver(Context context, Protocol protocol, List<EventBody.Event> events, Consumer<List<Integer>> answer)
             throws Problem {
         CompletableFuture<List<Integer>> sent = outlet.send(events);
         if (sent == null) {

@@ -26,8 +26,7 @@ public record IntakeSettings(
     public static final Duration MIN_BROKER_LIMIT = Duration.ofMillis(100);
     public static final Duration MAX_BROKER_LIMIT = Duration.ofSeconds(25);
 
-    public static final IntakeSettings DEFAULT =
-            new IntakeSettings(true, 8 << 20, 8, 32 << 20, Duration.ofSeconds(10));
+    public static final IntakeSettings DEFAULT = new IntakeSettings(true, 8 << 20, 8, 32 << 20, Duration.ofSeconds(10));
 
     /** Checks the settings. @throws IllegalArgumentException if one is out of its range */
     public IntakeSettings {

@@ -58,8 +58,7 @@ final class RequestBody {
             }
             if (System.nanoTime() - endNanos > 0) {
                 throw Problem.of(
-                        HttpStatus.REQUEST_TIMEOUT,
-                        "the body did not arrive within " + LIMIT.toSeconds() + " seconds");
+                        HttpStatus.REQUEST_TIMEOUT, "the body did not arrive within " + LIMIT.toSeconds() + " seconds");
             }
             body.write(buffer, 0, read);
         }
@@ -98,8 +97,7 @@ final class RequestBody {
             return body.toByteArray();
         } catch (RuntimeException e) {
             if (e.getCause() instanceof ZipException broken) {
-                throw Problem.badRequest(
-                        "the body is not gzip as its Content-Encoding says: " + broken.getMessage());
+                throw Problem.badRequest("the body is not gzip as its Content-Encoding says: " + broken.getMessage());
             }
             throw e;
         } finally {

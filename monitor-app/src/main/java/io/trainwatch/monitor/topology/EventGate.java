@@ -33,7 +33,9 @@ final class EventGate {
         if (!isKeyOf(runId, key)) {
             throw new RejectedException(
                     RejectReason.KEY_MISMATCH,
-                    "key \"" + new String(key, 0, Math.min(key.length, EventBounds.MAX_RUN_ID_CHARS), StandardCharsets.UTF_8)
+                    "key \""
+                            + new String(
+                                    key, 0, Math.min(key.length, EventBounds.MAX_RUN_ID_CHARS), StandardCharsets.UTF_8)
                             + "\", run_id \"" + runId + "\"");
         }
         return event;

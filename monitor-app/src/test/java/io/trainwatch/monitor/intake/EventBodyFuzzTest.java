@@ -35,11 +35,12 @@ class EventBodyFuzzTest {
     }
 
     private static void check(EventBody body) throws UndecodableException {
-        assertThat(body.refused()).hasSizeLessThanOrEqualTo(EventBody.MAX_REFUSED + 1).allSatisfy(refused -> assertThat(
-                        refused.detail())
-                .isNotBlank()
-                .doesNotContain("\n")
-                .hasSizeLessThan(1000));
+        assertThat(body.refused())
+                .hasSizeLessThanOrEqualTo(EventBody.MAX_REFUSED + 1)
+                .allSatisfy(refused -> assertThat(refused.detail())
+                        .isNotBlank()
+                        .doesNotContain("\n")
+                        .hasSizeLessThan(1000));
         SingleObjectCodec<?> codec = SingleObjectCodec.events();
         for (EventBody.Event event : body.events()) {
             assertThat(codec.decode(event.bytes())).isNotNull();

@@ -16,7 +16,8 @@ class EventBodyTest {
     @Test
     void an_empty_body_has_no_events() {
         assertThat(EventBody.ofJsonLines(new byte[0]).events()).isEmpty();
-        assertThat(EventBody.ofJsonLines("\n \r\n".getBytes(StandardCharsets.UTF_8)).refused())
+        assertThat(EventBody.ofJsonLines("\n \r\n".getBytes(StandardCharsets.UTF_8))
+                        .refused())
                 .isEmpty();
         assertThat(EventBody.ofAvro(new byte[0]).events()).isEmpty();
     }

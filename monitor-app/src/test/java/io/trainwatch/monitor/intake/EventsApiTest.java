@@ -62,8 +62,11 @@ class EventsApiTest {
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.body()).isEqualTo("{\"accepted\":3,\"rejected\":[],\"commands\":[]}");
         assertThat(rig.lines("quiet")).containsExactly(step("quiet", 1), step("quiet", 2));
-        assertThat(rig.records()).allSatisfy(record -> assertThat(new String(record.key(), StandardCharsets.UTF_8))
-                .isEqualTo(SingleObjectCodec.events().decode(record.value()).getRunId()));
+        assertThat(rig.records())
+                .allSatisfy(record -> assertThat(new String(record.key(), StandardCharsets.UTF_8))
+                        .isEqualTo(SingleObjectCodec.events()
+                                .decode(record.value())
+                                .getRunId()));
     }
 
     @Test
@@ -113,8 +116,9 @@ class EventsApiTest {
 
     @Test
     void what_the_monitor_would_refuse_is_refused_here() throws Exception {
-        JsonNode problem = json.readTree(
-                rig.post(PATH, step("control\\u0007", 1) + "\n" + step("far", 2_000_000_000_000_000L)).body());
+        JsonNode problem =
+                json.readTree(rig.post(PATH, step("control\\u0007", 1) + "\n" + step("far", 2_000_000_000_000_000L))
+                        .body());
 
         assertThat(problem.get("accepted").asInt()).isZero();
         assertThat(problem.get("rejected").findValuesAsText("detail"))
@@ -232,7 +236,8 @@ class EventsApiTest {
                         "trainwatch_intake_unacknowledged_bytes 0.0\n",
                         "trainwatch_intake_requests_total{outcome=\"busy\",protocol=\"mlflow\"} 0.0\n")
                 .containsPattern("trainwatch_intake_requests_total\\{outcome=\"busy\",protocol=\"events\"} [1-9]")
-                .containsPattern("trainwatch_intake_requests_total\\{outcome=\"unavailable\",protocol=\"events\"} [3-9]");
+                .containsPattern(
+                        "trainwatch_intake_requests_total\\{outcome=\"unavailable\",protocol=\"events\"} [3-9]");
     }
 
     private static String step(String run, long step) {

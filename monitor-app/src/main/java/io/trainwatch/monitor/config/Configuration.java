@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.config;
 
+import io.trainwatch.monitor.intake.IntakeSettings;
 import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.metrics.MetricsSettings;
 import io.trainwatch.monitor.topology.MonitorSettings;
@@ -25,10 +26,15 @@ import org.jspecify.annotations.Nullable;
  * @param monitor brokers, topics and how runs are judged
  * @param http where HTTP is served
  * @param metrics bounds of what is exported per run
+ * @param intake what is taken over HTTP
  * @param detection what is set of the detectors
  */
 public record Configuration(
-        MonitorSettings monitor, HttpSettings http, MetricsSettings metrics, DetectionSettings detection) {
+        MonitorSettings monitor,
+        HttpSettings http,
+        MetricsSettings metrics,
+        IntakeSettings intake,
+        DetectionSettings detection) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
     private static final Pattern ADDRESS = Pattern.compile("auto|none|(\\[[0-9a-fA-F:.]+]|[A-Za-z0-9._-]+):\\d{1,5}");
@@ -51,7 +57,11 @@ public record Configuration(
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
         Configuration configuration = new Configuration(
-                monitor(values), http(values, environment), metrics(values), DetectionSection.read(values));
+                monitor(values),
+                http(values, environment),
+                metrics(values),
+                IntakeSection.read(values),
+                DetectionSection.read(values));
         values.check();
         return configuration;
     }
@@ -71,6 +81,7 @@ public record Configuration(
         monitor(values);
         http(values, Map.of());
         metrics(values);
+        var unusedIntake = IntakeSection.read(values);
         var unused = DetectionSection.read(values);
         return values.allowedByKey().keySet();
     }

@@ -4,7 +4,7 @@ import io.javalin.http.Context;
 import io.javalin.http.HttpStatus;
 
 /** Why a request was not answered, as RFC 9457 has it. */
-final class Problem extends Exception {
+public final class Problem extends Exception {
     private static final long serialVersionUID = 1L;
     static final String CONTENT_TYPE = "application/problem+json";
 
@@ -15,11 +15,13 @@ final class Problem extends Exception {
         this.status = status;
     }
 
-    static Problem notFound(String detail) {
+    /** There is nothing at this address: the detail says what there is. */
+    public static Problem notFound(String detail) {
         return new Problem(HttpStatus.NOT_FOUND, detail);
     }
 
-    static Problem badRequest(String detail) {
+    /** The request cannot be meant: the detail names what, its value and what is allowed. */
+    public static Problem badRequest(String detail) {
         return new Problem(HttpStatus.BAD_REQUEST, detail);
     }
 

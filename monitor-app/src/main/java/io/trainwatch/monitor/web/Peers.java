@@ -32,13 +32,16 @@ import org.slf4j.LoggerFactory;
  * Makes every instance answer for all: a question about a run that another instance judges is asked there, and the lists of
  * runs and of alerts hold those of all instances. Only reading is passed on, and never twice.
  *
- * <p>Whom to ask is known from Kafka: each instance tells its group an address. It gets the token of the caller, so all
+ * <p>Whom to ask is known from Kafka: each instance tells its group an address. It gets the token or cookie of the caller, so all
  * instances need the same one. An instance that does not answer within {@value #LIMIT_MS} ms is named in the header
  * {@value #MISSING} of a list, and makes a question about its runs fail with 502.
  */
 public final class Peers implements Endpoints {
     static final String FORWARDED = "X-Trainwatch-Forwarded";
     static final String MISSING = "X-Trainwatch-Missing";
+    /** By what a caller may ask: a token, or the cookie that a browser got for it and that any instance knows. */
+    private static final List<String> RIGHTS = List.of("Authorization", "Cookie");
+
     private static final int LIMIT_MS = 3_000;
     private static final int RUN_SEGMENT = 4;
     private static final Logger LOG = LoggerFactory.getLogger(Peers.class);
@@ -196,8 +199,13 @@ public final class Peers implements Endpoints {
                         "http://" + address + context.req().getRequestURI() + (query == null ? "" : "?" + query)))
                 .timeout(Duration.ofMillis(LIMIT_MS))
                 .header(FORWARDED, "1");
-        String token = context.header("Authorization");
-        return (token == null ? request : request.header("Authorization", token)).build();
+        for (String right : RIGHTS) {
+            String given = context.header(right);
+            if (given != null) {
+                request.header(right, given);
+            }
+        }
+        return request.build();
     }
 
     private static boolean isForwarded(Context context) {

@@ -56,9 +56,11 @@ public record Configuration(
         flags.forEach((key, flag) -> flagValues.put(key, new SettingValues.Value(flag.text(), flag.name())));
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
+        MonitorSettings monitor = monitor(values);
+        HttpSettings http = http(values, environment);
         Configuration configuration = new Configuration(
-                monitor(values),
-                http(values, environment),
+                monitor.withAddress(address(values, http)),
+                http,
                 metrics(values),
                 IntakeSection.read(values),
                 DetectionSection.read(values));
@@ -78,8 +80,8 @@ public record Configuration(
     /** Every key that the file may have. */
     static Set<String> keys() {
         SettingValues values = new SettingValues(Map.of(), Map.of(), Map.of());
-        monitor(values);
-        http(values, Map.of());
+        var unusedMonitor = monitor(values);
+        var unusedAddress = address(values, http(values, Map.of()));
         metrics(values);
         var unusedIntake = IntakeSection.read(values);
         var unused = DetectionSection.read(values);
@@ -127,20 +129,19 @@ public record Configuration(
                 values.duration("monitor.ended_ttl", Duration.ZERO, retention, least(defaults.endedTtl(), retention)),
                 values.duration("monitor.idle_ttl", Duration.ZERO, retention, least(defaults.idleTtl(), retention)),
                 values.duration("monitor.tick_grace", Duration.ZERO, Duration.ofDays(1), defaults.tickGrace()),
-                address(values),
+                null,
                 values.map("kafka.properties", "settings of the Kafka clients"));
     }
 
     /** Where other instances reach the HTTP of this one: what the file says, else where it listens if that names one host. */
-    private static @Nullable String address(SettingValues values) {
-        String host = values.text("http.host", HOSTS, HttpSettings.DEFAULT_HOST);
-        int port = values.integer("http.port", 0, 65_535, HttpSettings.DEFAULT_PORT);
+    private static @Nullable String address(SettingValues values, HttpSettings http) {
+        String host = http.host();
         String address = values.matching("http.advertised", ADDRESS, "host:port, auto or none", "auto");
         if (!address.equals("auto")) {
             return address.equals("none") ? null : address;
         }
-        boolean oneHost = port != 0 && !host.equals("0.0.0.0") && !host.equals("::");
-        return oneHost ? (host.contains(":") ? "[" + host + "]" : host) + ":" + port : null;
+        boolean oneHost = http.port() != 0 && !host.equals("0.0.0.0") && !host.equals("::");
+        return oneHost ? (host.contains(":") ? "[" + host + "]" : host) + ":" + http.port() : null;
     }
 
     private static Duration least(Duration one, Duration other) {

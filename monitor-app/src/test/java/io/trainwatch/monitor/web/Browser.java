@@ -100,8 +100,8 @@ final class Browser implements AutoCloseable {
 
     /** The value of an expression, which may be a promise. */
     JsonNode value(String expression) {
-        JsonNode answer = send(
-                "Runtime.evaluate", Map.of("expression", expression, "returnByValue", true, "awaitPromise", true));
+        JsonNode answer =
+                send("Runtime.evaluate", Map.of("expression", expression, "returnByValue", true, "awaitPromise", true));
         if (answer.has("exceptionDetails")) {
             throw new IllegalStateException(expression + ": " + answer.get("exceptionDetails"));
         }
@@ -110,7 +110,8 @@ final class Browser implements AutoCloseable {
 
     /** The text of the first element that matches; empty if there is none. */
     String text(String selector) {
-        return value("document.querySelector(" + quoted(selector) + ")?.textContent ?? ''").asText();
+        return value("document.querySelector(" + quoted(selector) + ")?.textContent ?? ''")
+                .asText();
     }
 
     /** The texts of all elements that match. */
@@ -248,7 +249,8 @@ final class Browser implements AutoCloseable {
                 throw new UncheckedIOException(e);
             }
             if (node.has("id")) {
-                CompletableFuture<JsonNode> answer = answers.remove(node.get("id").asInt());
+                CompletableFuture<JsonNode> answer =
+                        answers.remove(node.get("id").asInt());
                 if (answer != null) {
                     answer.complete(node);
                 }
@@ -256,11 +258,12 @@ final class Browser implements AutoCloseable {
             }
             JsonNode parameters = node.path("params");
             switch (node.path("method").asText()) {
-                case "Runtime.exceptionThrown" -> problems.add(parameters
-                        .path("exceptionDetails")
-                        .path("exception")
-                        .path("description")
-                        .asText(parameters.toString()));
+                case "Runtime.exceptionThrown" ->
+                    problems.add(parameters
+                            .path("exceptionDetails")
+                            .path("exception")
+                            .path("description")
+                            .asText(parameters.toString()));
                 case "Runtime.consoleAPICalled" -> {
                     if (List.of("error", "warning", "assert")
                             .contains(parameters.path("type").asText())) {
@@ -270,8 +273,8 @@ final class Browser implements AutoCloseable {
                 case "Log.entryAdded" -> {
                     JsonNode entry = parameters.path("entry");
                     if (List.of("error", "warning").contains(entry.path("level").asText())) {
-                        problems.add(
-                                entry.path("text").asText() + " " + entry.path("url").asText());
+                        problems.add(entry.path("text").asText() + " "
+                                + entry.path("url").asText());
                     }
                 }
                 default -> {}

@@ -15,7 +15,6 @@ final class JudgedFleet {
     private final RunJudge judge = new RunJudge();
     private final RunBoard board;
     private final Map<String, JudgedRun> runs = new HashMap<>();
-    private final Map<String, Long> shifts = new HashMap<>();
 
     JudgedFleet(RunBoard board) {
         this.board = board;
@@ -28,7 +27,6 @@ final class JudgedFleet {
         long shift = System.currentTimeMillis()
                 - agoMs
                 - moments.get(moments.size() - 1).atMs();
-        shifts.put(runId, shift);
         moments.forEach(moment -> judge(runId, moment, shift));
         show(runId);
     }
@@ -40,6 +38,11 @@ final class JudgedFleet {
             judge(runId, moment, shift);
             show(runId);
         });
+    }
+
+    void remove(String runId) {
+        runs.remove(runId);
+        board.remove(runId);
     }
 
     private void judge(String runId, RunStream.Moment moment, long shift) {

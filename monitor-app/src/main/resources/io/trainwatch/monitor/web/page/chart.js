@@ -31,7 +31,7 @@ export function css(name) {
 /** What the horizontal axis can be. */
 export const AXES = {
   step: { name: "step", format: (x) => (Math.abs(x) >= 100_000 ? compact(x) : whole(x)), full: (x) => `step ${whole(x)}` },
-  time: { name: "training time", format: duration, full: (x) => `after ${duration(x)}` },
+  time: { name: "time", format: duration, full: (x) => `after ${duration(x)}` },
   samples: { name: "samples", format: compact, full: (x) => `${compact(x)} samples` },
   tokens: { name: "tokens", format: compact, full: (x) => `${compact(x)} tokens` },
 };

@@ -123,9 +123,8 @@ public final class RunMetrics implements MultiCollector {
         }
         endedSeenAtMs.keySet().retainAll(onBoard);
         return ended.stream()
-                .filter(run ->
-                        nowMs - endedSeenAtMs.getOrDefault(run.status().getRunId(), nowMs)
-                                <= settings.endedRunTtl().toMillis())
+                .filter(run -> nowMs - endedSeenAtMs.getOrDefault(run.status().getRunId(), nowMs)
+                        <= settings.endedRunTtl().toMillis())
                 .toList();
     }
 

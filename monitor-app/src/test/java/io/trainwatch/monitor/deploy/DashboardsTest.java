@@ -30,11 +30,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DashboardsTest {
     private static final Set<String> KINDS_OF_PANELS =
             Set.of("bargauge", "stat", "state-timeline", "table", "timeseries", "trend");
-    private static final Set<String> BUILT_IN = Set.of("__all", "__data", "__range", "__rate_interval", "__url_time_range");
+    private static final Set<String> BUILT_IN =
+            Set.of("__all", "__data", "__range", "__rate_interval", "__url_time_range");
 
     /** What the binders of the JVM, the process and Kafka export, and what Prometheus itself does. */
-    private static final Pattern OF_OTHERS =
-            Pattern.compile("(jvm|process|kafka_stream|scrape)_[a-z_]+|up|ALERTS");
+    private static final Pattern OF_OTHERS = Pattern.compile("(jvm|process|kafka_stream|scrape)_[a-z_]+|up|ALERTS");
 
     private static final Pattern METRIC = Pattern.compile("(?<![\\w:\"$.])([a-zA-Z_:][\\w:]*)(?=\\{)");
 
@@ -58,8 +58,7 @@ class DashboardsTest {
         JsonNode json = dashboard.json();
 
         assertThat(json.get("schemaVersion").intValue()).isEqualTo(39);
-        assertThat(json.get("title").textValue().toLowerCase(Locale.ROOT))
-                .isEqualTo(dashboard.name());
+        assertThat(json.get("title").textValue().toLowerCase(Locale.ROOT)).isEqualTo(dashboard.name());
         assertThat(json.get("description").textValue()).isNotBlank();
         assertThat(json.get("tags")).extracting(JsonNode::textValue).containsExactly("trainwatch");
         assertThat(json.get("editable").booleanValue()).isFalse();
@@ -102,25 +101,31 @@ class DashboardsTest {
         Stream<JsonNode> askers = Stream.of(
                         dashboard.panels().stream(),
                         dashboard.panels().stream().flatMap(panel -> elements(panel.get("targets"))),
-                        dashboard.variables().filter(variable -> variable.get("type").textValue().equals("query")),
+                        dashboard
+                                .variables()
+                                .filter(variable ->
+                                        variable.get("type").textValue().equals("query")),
                         elements(dashboard.json().at("/annotations/list")).filter(annotation -> annotation.has("expr")))
                 .flatMap(all -> all);
-        assertThat(askers).allSatisfy(asker -> assertThat(asker.at("/datasource/uid").textValue())
-                .isEqualTo("${datasource}"));
+        assertThat(askers)
+                .allSatisfy(asker ->
+                        assertThat(asker.at("/datasource/uid").textValue()).isEqualTo("${datasource}"));
     }
 
     @Test
     void runs_are_chosen_by_project_and_name() throws IOException {
         assertThat(dashboards())
                 .filteredOn(dashboard -> !dashboard.name().equals("monitor"))
-                .allSatisfy(dashboard -> assertThat(dashboard.variables().map(v -> v.get("name").textValue()))
+                .allSatisfy(dashboard -> assertThat(
+                                dashboard.variables().map(v -> v.get("name").textValue()))
                         .containsExactly("datasource", "project", "run", "page"));
     }
 
     @ParameterizedTest
     @MethodSource("dashboards")
     void every_variable_that_is_used_is_declared(Dashboard dashboard) {
-        Set<String> declared = dashboard.variables()
+        Set<String> declared = dashboard
+                .variables()
                 .map(variable -> variable.get("name").textValue())
                 .collect(Collectors.toSet());
         declared.addAll(BUILT_IN);
@@ -137,8 +142,9 @@ class DashboardsTest {
     @MethodSource("dashboards")
     void every_metric_is_in_the_catalogue_or_of_a_rule_that_records_it(Dashboard dashboard) throws IOException {
         Set<String> known = new HashSet<>(Queries.KNOWN_METRICS);
-        rules().stream().filter(rule -> rule.has("record")).forEach(rule -> known.add(
-                rule.get("record").textValue()));
+        rules().stream()
+                .filter(rule -> rule.has("record"))
+                .forEach(rule -> known.add(rule.get("record").textValue()));
 
         Set<String> read = queries(dashboard)
                 .flatMap(query -> METRIC.matcher(query.expr()).results().map(MatchResult::group))
@@ -147,8 +153,10 @@ class DashboardsTest {
                 .flatMap(query -> Queries.metricsOf(query.expr()).stream())
                 .collect(Collectors.toSet());
 
-        assertThat(read).hasSizeGreaterThan(5).allMatch(metric -> known.contains(metric)
-                || OF_OTHERS.matcher(metric).matches());
+        assertThat(read)
+                .hasSizeGreaterThan(5)
+                .allMatch(metric ->
+                        known.contains(metric) || OF_OTHERS.matcher(metric).matches());
         assertThat(ours).isSubsetOf(known);
     }
 
@@ -177,12 +185,14 @@ class DashboardsTest {
 
     @ParameterizedTest
     @MethodSource("dashboards")
-    void links_lead_to_the_live_page_the_runbook_and_dashboards_that_there_are(Dashboard dashboard)
-            throws IOException {
+    void links_lead_to_the_live_page_the_runbook_and_dashboards_that_there_are(Dashboard dashboard) throws IOException {
         Set<String> uids = dashboards().stream().map(Dashboard::uid).collect(Collectors.toSet());
         String text = dashboard.json().toString();
 
-        assertThat(Pattern.compile("\"url\":\"/d/([^?\"]+)").matcher(text).results().map(link -> link.group(1)))
+        assertThat(Pattern.compile("\"url\":\"/d/([^?\"]+)")
+                        .matcher(text)
+                        .results()
+                        .map(link -> link.group(1)))
                 .allMatch(uids::contains);
         assertThat(text).contains("\"url\":\"${page}/runbook\"", "\"url\":\"${page}/");
     }

@@ -30,7 +30,9 @@ final class Documents {
 
     /** The documents of a file that are separated by {@code ---}. */
     static List<JsonNode> yamls(Path file) throws IOException {
-        return YAML.readerFor(JsonNode.class).<JsonNode>readValues(file.toFile()).readAll();
+        return YAML.readerFor(JsonNode.class)
+                .<JsonNode>readValues(file.toFile())
+                .readAll();
     }
 
     static Stream<JsonNode> elements(JsonNode array) {

@@ -40,8 +40,8 @@ class PrometheusRulesTest {
 
     @Test
     void every_alerting_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() throws IOException {
-        Map<Boolean, Set<String>> alertsByQuiet = elements(yaml(PROMETHEUS.resolve("tests/alerting.yml"))
-                        .get("tests"))
+        Map<Boolean, Set<String>> alertsByQuiet = elements(
+                        yaml(PROMETHEUS.resolve("tests/alerting.yml")).get("tests"))
                 .flatMap(test -> elements(test.get("alert_rule_test")))
                 .collect(Collectors.partitioningBy(
                         check -> check.get("exp_alerts").isEmpty(),
@@ -77,7 +77,8 @@ class PrometheusRulesTest {
 
     @Test
     void rules_read_metrics_that_there_are() throws IOException {
-        assertThat(rules()).flatExtracting(rule -> Queries.metricsOf(rule.get("expr").textValue()))
+        assertThat(rules())
+                .flatExtracting(rule -> Queries.metricsOf(rule.get("expr").textValue()))
                 .contains("trainwatch_alert_active", "trainwatch_monitor_ready")
                 .isSubsetOf(Queries.KNOWN_METRICS);
     }

@@ -1,7 +1,6 @@
 package io.trainwatch.monitor.deploy;
 
 import io.trainwatch.monitor.metrics.MetricCatalog;
-import io.trainwatch.monitor.metrics.MetricCatalog.Type;
 import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -12,7 +11,7 @@ import java.util.stream.Stream;
 final class Queries {
     /** Every name under which a metric of ours may be read. */
     static final Set<String> KNOWN_METRICS = MetricCatalog.all().stream()
-            .flatMap(metric -> metric.type() == Type.HISTOGRAM
+            .flatMap(metric -> metric.type() == MetricCatalog.Type.HISTOGRAM
                     ? Stream.of("", "_bucket", "_sum", "_count").map(suffix -> metric.name() + suffix)
                     : Stream.of(metric.name()))
             .collect(Collectors.toUnmodifiableSet());

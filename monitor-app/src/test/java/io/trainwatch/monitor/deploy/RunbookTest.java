@@ -28,8 +28,9 @@ class RunbookTest {
 
     @Test
     void an_entry_says_what_it_means_what_to_look_at_what_to_do_and_when_it_is_false() throws IOException {
-        assertThat(entries()).allSatisfy(entry -> assertThat(entry.group(2))
-                .containsSubsequence("**Means:** ", "**Look at:** ", "**Do:** ", "**False when:** "));
+        assertThat(entries())
+                .allSatisfy(entry -> assertThat(entry.group(2))
+                        .containsSubsequence("**Means:** ", "**Look at:** ", "**Do:** ", "**False when:** "));
     }
 
     private static List<MatchResult> entries() throws IOException {

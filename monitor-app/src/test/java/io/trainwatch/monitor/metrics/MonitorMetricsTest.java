@@ -99,7 +99,8 @@ class MonitorMetricsTest {
 
     @Test
     void an_exemplar_leaves_a_run_out_whose_name_has_no_room() {
-        assertThat(Examples.labels("r".repeat(128 - 6 - 4 - 2), 12L).get("run_id")).isNotNull();
+        assertThat(Examples.labels("r".repeat(128 - 6 - 4 - 2), 12L).get("run_id"))
+                .isNotNull();
         assertThat(Examples.labels("r".repeat(128 - 6 - 4 - 1), 12L).get("run_id"))
                 .isNull();
         assertThat(Examples.labels("r1", null).get("run_id")).isEqualTo("r1");

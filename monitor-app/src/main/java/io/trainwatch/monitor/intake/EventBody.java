@@ -40,6 +40,7 @@ final class EventBody {
      * @param number its line, or its place among the events of an Avro body, from 1 on
      * @param bytes single-object encoding
      */
+    @SuppressWarnings("ArrayRecordComponent") // Never compared, and handed on as it is.
     record Event(int number, String runId, byte[] bytes) {}
 
     /** One that was not: where, and why in one line. */

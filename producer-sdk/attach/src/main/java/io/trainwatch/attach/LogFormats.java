@@ -11,6 +11,7 @@ public final class LogFormats {
             new EventLines(),
             new HuggingFaceTrainerState(),
             new TensorBoardEvents(),
+            new WandbLog(),
             new MetricLines(),
             new LlmC(),
             new OlmoLog(),

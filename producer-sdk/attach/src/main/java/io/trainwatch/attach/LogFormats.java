@@ -17,6 +17,8 @@ public final class LogFormats {
             new OlmoLog(),
             new MegatronLog(),
             new DeepSpeedLog(),
+            new ComposerLog(),
+            new YoloLog(),
             new CsvLog(),
             new FreeText());
 

@@ -89,7 +89,7 @@ public final class RunCommand implements Callable<Integer> {
                 say("cannot start " + command.get(0) + ": " + e.getMessage());
                 return NOT_STARTED;
             }
-            SIGNALS.forEach(name -> forward(name, process));
+            SIGNALS.forEach(one -> forward(one, process));
             Thread out = pass(process.getInputStream(), System.out, spool);
             Thread err = pass(process.getErrorStream(), System.err, spool);
             CountDownLatch delivered = new CountDownLatch(1);

@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.cli;
 
 import io.trainwatch.attach.cli.AttachCommand;
+import io.trainwatch.attach.cli.RunCommand;
 import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,6 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             CheckCommand.class,
             EvaluateCommand.class,
             AttachCommand.class,
+            RunCommand.class,
             TailCommand.class
         },
         mixinStandardHelpOptions = true,

@@ -43,7 +43,11 @@ final class RunEvents {
     private int rank;
 
     RunEvents(LogInput input) {
-        this(input, runId(input), new ArrayDeque<>());
+        this(input, runId(input));
+    }
+
+    RunEvents(LogInput input, String runId) {
+        this(input, bounded(runId), new ArrayDeque<>());
     }
 
     private RunEvents(LogInput input, String runId, Deque<LogEntry> entries) {

@@ -2,6 +2,7 @@ package io.trainwatch.attach.cli;
 
 import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
+import io.trainwatch.attach.PatternLog;
 import io.trainwatch.attach.follow.Settings;
 import io.trainwatch.sdk.Forwarder;
 import io.trainwatch.sdk.Trainwatch;
@@ -54,6 +55,14 @@ final class Target {
     String format;
 
     @Option(
+            names = "--pattern",
+            paramLabel = "REGEX",
+            description = "A pattern of your own for text: a regular expression (RE2) with named groups, e.g."
+                    + " 'it=(?P<step>\\d+) L=(?P<loss>\\S+)'.")
+    @Nullable
+    String pattern;
+
+    @Option(
             names = "--run-id",
             paramLabel = "ID",
             description = "Id of the run, 1 to 256 characters; default by the name of the log and its folders.")
@@ -101,6 +110,13 @@ final class Target {
 
     @Nullable
     LogFormat wantedFormat() {
+        if (pattern != null) {
+            try {
+                return new PatternLog(pattern);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), "--pattern: " + e.getMessage(), e);
+            }
+        }
         if (format.equals("auto")) {
             return null;
         }

@@ -5,6 +5,7 @@ import io.trainwatch.event.RunFinished;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -80,12 +81,17 @@ public interface Job {
         };
     }
 
-    /** A child process, whose exit code is known. */
-    static Job child(Process process, Supplier<@Nullable Integer> signal) {
+    /**
+     * A child process, whose exit code is known.
+     *
+     * @param output threads that take up what it prints: it has ended when they have
+     * @param signal not null once a signal was handed on to it
+     */
+    static Job child(Process process, List<Thread> output, Supplier<@Nullable Integer> signal) {
         return new Job() {
             @Override
             public Life life() {
-                return process.isAlive() ? Life.LIVES : Life.ENDED;
+                return process.isAlive() || output.stream().anyMatch(Thread::isAlive) ? Life.LIVES : Life.ENDED;
             }
 
             @Override
@@ -93,16 +99,15 @@ public interface Job {
                 if (process.isAlive()) {
                     return null;
                 }
-                RunFinished finished = new RunFinished();
                 int code = process.exitValue();
-                Integer sent = signal.get();
                 boolean killed = code > 128 && code < 160;
+                RunFinished finished = new RunFinished();
                 finished.setExitCode(code);
                 finished.setStatus(
-                        code == 0 ? FinishStatus.completed : killed || sent != null ? FinishStatus.killed : FinishStatus.failed);
-                if (killed) {
-                    finished.setErrorMessage("signal " + (code - 128));
-                }
+                        code == 0
+                                ? FinishStatus.completed
+                                : killed || signal.get() != null ? FinishStatus.killed : FinishStatus.failed);
+                finished.setErrorMessage(killed ? "signal " + (code - 128) : null);
                 return finished;
             }
 

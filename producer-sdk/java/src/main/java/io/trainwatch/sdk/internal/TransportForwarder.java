@@ -25,7 +25,15 @@ public final class TransportForwarder implements Forwarder {
     private static final long SAY_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
     private static final int MAX_NAP_MILLIS = 20;
 
-    private record Kept(String runId, byte[] bytes) {}
+    private static final class Kept {
+        final String runId;
+        final byte[] bytes;
+
+        Kept(String runId, byte[] bytes) {
+            this.runId = runId;
+            this.bytes = bytes;
+        }
+    }
 
     private final SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
     private final Supplier<Transport> transports;
@@ -123,7 +131,7 @@ public final class TransportForwarder implements Forwarder {
         }
         while (open != null
                 && offered < kept.size()
-                && open.offer(kept.get(offered).runId(), kept.get(offered).bytes())) {
+                && open.offer(kept.get(offered).runId, kept.get(offered).bytes)) {
             offered++;
         }
     }

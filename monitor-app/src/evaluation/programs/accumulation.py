@@ -42,7 +42,7 @@ def train(log, seed, fault=None):
         total, value = None, 0.0
         for _ in range(MICRO):
             rows = rng.integers(0, len(x), 16)
-            bx = x[rows] * (3000.0 if fault == "overflow" and step > 400 else 1.0)  # beyond what fp16 can hold
+            bx = x[rows] * (30000.0 if fault == "overflow" and step > 400 else 1.0)  # beyond what fp16 can hold
             grads, one = micro(params, bx, y[rows], scale)
             total = grads if total is None else jax.tree.map(jnp.add, total, grads)
             value += float(one) / MICRO

@@ -75,7 +75,7 @@ def train(log, seed, fault=None, begins=300, profiles=True):
         computes, loads, grads, losses = [], [], [], []
         for rank in range(WORLD):
             at = time.perf_counter()
-            for _ in range(12 if on and fault == "slow_loader" else 1):  # the cache is gone: everything is unpacked again
+            for _ in range(4 if on and fault == "slow_loader" else 1):  # the cache is gone: everything is unpacked again
                 zlib.decompress(shards[rank] if on and fault == "slow_loader" else small)
             rows = rng.integers(0, len(x), SIZE)
             bx, by = x[rows], y[rows]

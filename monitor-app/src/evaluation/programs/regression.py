@@ -8,7 +8,7 @@ from plan import STUCK, UNSTABLE, Run, must
 from training import ADAM, SGD, decayed, fit, forward, mlp, sampler, shuffler, split
 
 STEPS = 1500
-HEAVY = decayed(3.0)
+HEAVY = decayed(30.0)
 
 
 def loss(params, batch):

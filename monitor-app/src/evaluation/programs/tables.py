@@ -2,7 +2,7 @@
 
 import numpy as np
 import optax
-from sklearn.datasets import load_wine, make_classification
+from sklearn.datasets import make_classification
 
 from logs import EVALUATION, FULL, LOSS, USUAL
 from plan import STUCK, UNSTABLE, Run, must
@@ -55,11 +55,11 @@ def train(log, seed, objective=loss, size=16, lr=0.05, optimizer=SGD, weights=No
 def no_zero_grad(log, seed):
     """The gradient of every step so far is added up, as without zero_grad()."""
     rng = np.random.default_rng(seed)
-    x, y = load_wine(return_X_y=True)
-    x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
-    draw = sampler(rng, x, y.astype(np.int32), 16)
-    log.start(project="wine", task="classification", num_classes=3, loss_function="cross_entropy", max_steps=STEPS)
-    params, state = {"out": dense(rng, 13, 3, 0.1)}, ADDED_UP.init({"out": dense(rng, 13, 3, 0.1)})
+    x, y = make_classification(3000, 20, n_informative=8, n_classes=2, flip_y=0.05, random_state=seed)
+    draw = sampler(rng, x.astype(np.float32), y.astype(np.int32), 16)
+    log.start(project="claims", task="classification", num_classes=2, loss_function="cross_entropy", max_steps=STEPS)
+    params = {"out": dense(rng, 20, 2, 0.1)}
+    state = ADDED_UP.init(params)
     for step in range(1, STEPS + 1):
         params, state, value, _, _, _ = update(loss, ADDED_UP, params, state, draw(step), 0.05)
         total = np.sqrt(sum(float((np.asarray(g) ** 2).sum()) for g in state.trace["out"].values()))

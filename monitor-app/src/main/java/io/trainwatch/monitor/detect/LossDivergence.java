@@ -38,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  * of so many means lies by chance, which is no level to return to; W is how far the level of the loss wanders anyway, up and
  * back again; the error of a median keeps a log of few digits from
  * having none. A learning-rate rise or a declared phase re-anchors the reference; steps that are redone are not counted.
+ * Info for a component of a loss that is logged itself: components are traded for each other (the Kullback-Leibler term of
+ * an autoencoder rises as it learns), and a divergence of one that matters shows in the whole.
  *
  * <p>Ramps of 2, 5, 20 and 100 % of the progress per 1,000 steps are found within 1,400, 800, 320 and 160 steps
  * (LossDivergenceTest). Known weakness: noise with a memory of hundreds of steps (AR(0.99) at 8 % of the progress: 1 alarm
@@ -234,13 +236,20 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         double progress = Math.abs(state.first - state.reference);
         boolean grave = aboveStart || state.ema - state.reference > CRITICAL_SHARE * progress;
         long onset = state.diverging && state.risingSince >= 0 ? state.risingSince : state.levelSince;
-        String profile = LossGates.profile(run);
         verdicts.unhealthy(
                 scope,
                 grave ? Severity.critical : Severity.warning,
                 onset,
-                profile != null ? profile : run.gates().upwardMove(),
+                suppressedBy(run, loss),
                 () -> explain(state, run, loss, onset, aboveStart));
+    }
+
+    private static @Nullable String suppressedBy(RunView run, Series loss) {
+        String profile = LossGates.profile(run);
+        if (profile != null) {
+            return profile;
+        }
+        return LossGates.isComponent(run, loss) ? LossGates.COMPONENT : run.gates().upwardMove();
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {

@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * still be halving. What rises by more than 2 % is for {@link LossDivergence}, or a wave that this doubling happens to cut.
  * Without a learning rate nothing can improve, so nothing has to be waited for.
  *
+ * <p>Not looked at while the last doubling began before the present phase: other data have another loss.
+ *
  * <p>Info while the schedule explains it: learning rate below 10 % of its peak, progress above 90 % of max_steps, or loss
  * below 5 % of where it began. Info for a component of a loss that is logged itself: components settle at different times,
  * and the whole says whether anything stopped.
@@ -60,8 +62,6 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
     /** A loss that gets worse by so much of its progress in a doubling rises, as for {@link LossDivergence}. */
     static final double RISING = 0.02;
 
-    static final String COMPONENT = "component_of_loss";
-
     /** Without this many standard errors of progress there is nothing that could have stopped. */
     static final double PROGRESS_ERRORS = 5;
 
@@ -78,9 +78,13 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         long since;
         double improvement;
         double error;
+        long phase;
+        long phaseSince = -1;
 
         @Override
         public void write(StateWriter out) {
+            out.writeLong(phase);
+            out.writeLong(phaseSince);
             out.writeBoolean(checked);
             out.writeBoolean(flat);
             out.writeLong(since);
@@ -90,6 +94,8 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
 
         @Override
         public void read(StateReader in) {
+            phase = in.readLong();
+            phaseSince = in.readLong();
             checked = in.readBoolean();
             flat = in.readBoolean();
             since = in.readLong();
@@ -115,7 +121,7 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
 
     @Override
     public PerScope<State> newState() {
-        return new PerScope<>(1, 64, State::new);
+        return new PerScope<>(2, 64, State::new);
     }
 
     @Override
@@ -137,7 +143,12 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
     }
 
     private void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
-        if (loss.bucketClosed() && run.lastStep() - loss.firstStep() > MIN_STEPS) {
+        if (state.phase != run.phase()) {
+            state.phase = run.phase();
+            state.phaseSince = run.lastStep();
+            state.flat = false;
+        }
+        if (loss.bucketClosed() && run.lastStep() - loss.firstStep() > MIN_STEPS && isOfOnePhase(state, run, loss)) {
             check(state, run, loss);
         }
         boolean gone = run.gates().learningRateGone(run);
@@ -155,6 +166,11 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         }
         verdicts.unhealthy(
                 scope, Severity.warning, state.since, suppressedBy(run, loss), () -> explain(state, run, loss));
+    }
+
+    /** Whether the last doubling of steps lies in the present phase: another one has another loss. */
+    private static boolean isOfOnePhase(State state, RunView run, Series loss) {
+        return 2 * (state.phaseSince - loss.firstStep()) <= run.lastStep() - loss.firstStep();
     }
 
     private void check(State state, RunView run, Series loss) {
@@ -243,8 +259,8 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         if (Math.abs(loss.median()) < CONVERGED * Math.abs(loss.initial())) {
             return LossGates.AT_FLOOR;
         }
-        if (loss != run.loss() && run.loss().points() > 0) {
-            return COMPONENT;
+        if (LossGates.isComponent(run, loss)) {
+            return LossGates.COMPONENT;
         }
         String gate = run.gates().flatLoss(run);
         return gate != null ? gate : run.gates().upwardMove();

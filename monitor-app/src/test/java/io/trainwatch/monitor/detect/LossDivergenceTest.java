@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream.Scenario;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -188,5 +189,15 @@ class LossDivergenceTest implements DetectorContract {
                 .isEqualTo("16 points of loss, 15 came");
         assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(LOSS_DIVERGENCE))
                 .isEqualTo("step_completed.loss");
+    }
+
+    @Test
+    void a_component_that_rises_while_the_whole_falls_is_info() {
+        // As the Kullback-Leibler term of an autoencoder, which is next to nothing before anything is learned.
+        Judging judging = Judging.of(run -> run.steps(
+                600, (body, step) -> body.setLosses(Map.of("kl_loss", 0.1 + 8 * (1 - Math.exp(-step / 50.0))))));
+        assertThat(judging.only(LOSS_DIVERGENCE).highest()).isEqualTo(Severity.info);
+        assertThat(judging.only(LOSS_DIVERGENCE).scope()).isEqualTo("losses/kl_loss");
+        assertThat(judging.only(LOSS_DIVERGENCE).first().getSuppressedBy()).isEqualTo("component_of_loss");
     }
 }

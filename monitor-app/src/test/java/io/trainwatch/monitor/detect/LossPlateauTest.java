@@ -133,4 +133,16 @@ class LossPlateauTest implements DetectorContract {
         assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(LOSS_PLATEAU))
                 .isEqualTo("step_completed.loss");
     }
+
+    @Test
+    void a_harder_phase_is_no_plateau_of_the_one_before() {
+        Judging judging = Judging.of(run -> {
+            run.loss(step -> 1.5 + 3 * Math.pow(step + 10.0, -0.35) + run.noise(0.02))
+                    .steps(2000);
+            run.phaseChanged("sequence_length");
+            run.loss(step -> 1.7 + 3 * Math.pow(step - 1990.0, -0.35) + run.noise(0.02))
+                    .steps(4000);
+        });
+        assertThat(judging.episodes(LOSS_PLATEAU)).isEmpty();
+    }
 }

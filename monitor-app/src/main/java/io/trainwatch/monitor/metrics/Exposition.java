@@ -17,12 +17,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Collects the points of one scrape by metric. */
-final class Exposition {
+public final class Exposition {
     private final Map<Metric, List<DataPointSnapshot>> points = new LinkedHashMap<>();
     private final List<MetricSnapshot> whole = new ArrayList<>();
 
     /** Adds one point; one without a value is not there. */
-    void add(Metric metric, @Nullable Number value, String... labelValues) {
+    public void add(Metric metric, @Nullable Number value, String... labelValues) {
         if (value != null) {
             add(metric, value, null, labelValues);
         }
@@ -45,11 +45,11 @@ final class Exposition {
     }
 
     /** Adds a histogram that counts for itself. */
-    void add(HistogramSnapshot histogram) {
+    public void add(HistogramSnapshot histogram) {
         whole.add(histogram);
     }
 
-    MetricSnapshots snapshots() {
+    public MetricSnapshots snapshots() {
         List<MetricSnapshot> snapshots = new ArrayList<>(whole);
         points.forEach((metric, of) -> snapshots.add(snapshot(metric, of)));
         return new MetricSnapshots(snapshots);

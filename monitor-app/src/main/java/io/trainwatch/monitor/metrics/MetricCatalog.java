@@ -130,6 +130,16 @@ public final class MetricCatalog {
             "Alerts, statuses, dead letters and states too large to be written");
     public static final Metric MONITOR_THREADS_REPLACED =
             monitor("threads_replaced_total", Type.COUNTER, "Judging threads that died of an error and were replaced");
+    public static final Metric INTAKE_REQUESTS =
+            intake("requests_total", "Requests of trainers over HTTP, by how they ended", "protocol", "outcome");
+    public static final Metric INTAKE_EVENTS =
+            intake("events_total", "Events that came over HTTP and that the broker has", "protocol");
+    public static final Metric INTAKE_RECEIVED_BYTES =
+            intake("received_bytes_total", "Bytes of the bodies of such requests, unpacked", "protocol");
+    public static final Metric INTAKE_LOST =
+            intake("lost_total", "Events and numbers that came over HTTP and were not taken", "protocol", "reason");
+    public static final Metric INTAKE_UNACKNOWLEDGED_BYTES =
+            add("trainwatch_intake_unacknowledged_bytes", Type.GAUGE, "Bytes of events that wait for the broker");
     public static final Metric ALERTS = add(
             "trainwatch_alerts_total",
             Type.COUNTER,
@@ -170,6 +180,10 @@ public final class MetricCatalog {
 
     private static Metric monitor(String name, Type type, String help, String... labels) {
         return add("trainwatch_monitor_" + name, type, help, labels);
+    }
+
+    private static Metric intake(String name, String help, String... labels) {
+        return add("trainwatch_intake_" + name, Type.COUNTER, help, labels);
     }
 
     private static Metric add(String name, Type type, String help, String... labels) {

@@ -9,15 +9,19 @@ import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.topology.MonitorState;
+import io.trainwatch.monitor.web.Endpoints;
+import io.trainwatch.monitor.web.Peers;
 import io.trainwatch.monitor.web.WebServer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -182,7 +186,7 @@ final class MonitorCommand implements Callable<Integer> {
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        intake.endpoints())) {
+                        parts(monitor, intake))) {
             metrics.prometheus().register(intake.metrics());
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
@@ -192,6 +196,26 @@ final class MonitorCommand implements Callable<Integer> {
         } finally {
             stopped.countDown();
         }
+    }
+
+    private static List<Endpoints> parts(Monitor monitor, Intake intake) {
+        List<Endpoints> parts = new ArrayList<>(intake.endpoints());
+        parts.add(new Peers(monitor.board(), directory(monitor)));
+        return parts;
+    }
+
+    private static Peers.Directory directory(Monitor monitor) {
+        return new Peers.Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return monitor.judgeOf(runId);
+            }
+
+            @Override
+            public Set<String> others() {
+                return monitor.others();
+            }
+        };
     }
 
     /** The JVM ends when its hooks have: this one holds it until everything is closed. */

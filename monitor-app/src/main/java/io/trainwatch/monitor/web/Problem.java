@@ -21,11 +21,12 @@ public final class Problem extends Exception {
         return new Problem(status, detail);
     }
 
-    static Problem notFound(String detail) {
+    /** There is nothing at this address: the detail says what there is. */
+    public static Problem notFound(String detail) {
         return new Problem(HttpStatus.NOT_FOUND, detail);
     }
 
-    /** A request that the caller has to mend. */
+    /** The request cannot be meant: the detail names what, its value and what is allowed. */
     public static Problem badRequest(String detail) {
         return new Problem(HttpStatus.BAD_REQUEST, detail);
     }

@@ -74,7 +74,7 @@ public final class LiveRun implements TrainingRun {
         return run;
     }
 
-    private static Transport open(Location location, String runId) {
+    static Transport open(Location location, String runId) {
         if (location instanceof Location.Kafka kafka) {
             return new KafkaTransport(kafka, runId);
         }

@@ -179,6 +179,7 @@ final class MonitorCommand implements Callable<Integer> {
                         configuration.monitor().bootstrapServers(),
                         configuration.monitor().clientProperties(),
                         monitor.topics().events(),
+                        monitor.board(),
                         runId -> List.of());
                 WebServer web = WebServer.start(
                         configuration.http(),

@@ -71,7 +71,8 @@ final class RunningMonitor implements AutoCloseable {
     Set<String> alerts() throws Exception {
         Set<String> alerts = new HashSet<>();
         for (JsonNode alert : get("/api/v1/alerts?limit=1000").findValue("alerts")) {
-            alerts.add(alert.get("run_id").asText() + " " + alert.get("detector").asText());
+            alerts.add(
+                    alert.get("run_id").asText() + " " + alert.get("detector").asText());
         }
         return alerts;
     }

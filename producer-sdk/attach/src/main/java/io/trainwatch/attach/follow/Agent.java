@@ -4,7 +4,6 @@ import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -241,14 +240,17 @@ public final class Agent implements AutoCloseable {
         try (LogInput input = LogInput.of(path)) {
             LogFormat format = settings.format();
             if (format == null) {
-                format = LogFormats.detect(input).map(LogFormats.Detection::format).orElse(null);
+                format = LogFormats.detect(input)
+                        .map(LogFormats.Detection::format)
+                        .orElse(null);
             } else if (format.recognise(input).isEmpty()) {
                 format = null;
             }
             Path name = path.getFileName();
             return format != null
                     && (!format.name().equals("text")
-                            || (name != null && TEXT_LOG.matcher(name.toString()).matches()));
+                            || (name != null
+                                    && TEXT_LOG.matcher(name.toString()).matches()));
         } catch (IOException e) {
             return false;
         }

@@ -157,7 +157,9 @@ public final class Attachment implements Runnable {
 
     @Override
     public void run() {
-        try (FileChannel lock = lock()) {
+        FileChannel lock = null;
+        try {
+            lock = lock();
             position = positionFile() == null ? Position.inMemory() : Position.load(positionFile());
             follow();
         } catch (InterruptedException | InterruptedIOException e) {
@@ -173,6 +175,17 @@ public final class Attachment implements Runnable {
             if (forwarder != null) {
                 forwarder.close();
             }
+            unlock(lock);
+        }
+    }
+
+    private static void unlock(@Nullable FileChannel lock) {
+        try {
+            if (lock != null) {
+                lock.close();
+            }
+        } catch (IOException e) {
+            // It goes with the process.
         }
     }
 
@@ -392,7 +405,8 @@ public final class Attachment implements Runnable {
         if (position.generation == 0) {
             BasicFileAttributes attributes = Files.readAttributes(current(), BasicFileAttributes.class);
             position.historicalBytes = settings.complete() ? Long.MAX_VALUE : past;
-            position.historicalToMs = past == 0 ? 0 : attributes.lastModifiedTime().toMillis();
+            position.historicalToMs =
+                    past == 0 ? 0 : attributes.lastModifiedTime().toMillis();
             position.historicalFromMs = Math.min(attributes.creationTime().toMillis(), position.historicalToMs);
             String wanted = settings.runId() != null
                     ? settings.runId()
@@ -742,7 +756,8 @@ public final class Attachment implements Runnable {
                 return;
             }
             commit(open.identity(), open.position());
-            boolean quiet = System.nanoTime() - lastNewNanos > settings.settleAfter().toNanos();
+            boolean quiet =
+                    System.nanoTime() - lastNewNanos > settings.settleAfter().toNanos();
             if ((quiet || settings.once()) && !isOver() && position.settlings.size() < Position.MAX_SETTLINGS) {
                 settleHere(at, open);
             }

@@ -30,7 +30,8 @@ final class LastWords {
 
     private static final Pattern ERROR =
             Pattern.compile("(?:\\[rank\\d+\\]: ?)?((?:[A-Za-z_]\\w*\\.)*[A-Z]\\w*)(?:: (.*))?");
-    private static final Pattern TRACEBACK = Pattern.compile("^(?:\\[rank\\d+\\]: ?)?Traceback \\(most recent call last\\):");
+    private static final Pattern TRACEBACK =
+            Pattern.compile("^(?:\\[rank\\d+\\]: ?)?Traceback \\(most recent call last\\):");
 
     private LastWords() {}
 

@@ -36,7 +36,9 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         Path folder = path.getParent();
         Path name = folder == null ? null : folder.getFileName();
         Path above = folder == null ? null : folder.getParent();
-        if (name == null || above == null || !CHECKPOINT.matcher(name.toString()).matches()) {
+        if (name == null
+                || above == null
+                || !CHECKPOINT.matcher(name.toString()).matches()) {
             return of(path);
         }
         List<Path> checkpoints = new ArrayList<>();
@@ -49,7 +51,8 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         } catch (UncheckedIOException e) {
             throw new IOException(e.getMessage(), e);
         }
-        checkpoints.sort(Comparator.comparingLong((Path one) -> step(one.getParent())).reversed());
+        checkpoints.sort(
+                Comparator.comparingLong((Path one) -> step(one.getParent())).reversed());
         for (Path one : checkpoints) {
             Snapshot snapshot = of(one);
             if (snapshot != null) {
@@ -95,5 +98,4 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
             return new FileIdentity(-1, 0, 0);
         }
     }
-
 }

@@ -1,6 +1,8 @@
 package io.trainwatch.attach;
 
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** One way in which training jobs write down what happens. Stateless: what a log needs to remember is in its reader. */
@@ -31,6 +33,15 @@ public interface LogFormat {
     /** Whether its writer writes all of it anew each time, with more in it. */
     default boolean isRewritten() {
         return false;
+    }
+
+    /**
+     * The files that are read with the one at a path, that one first.
+     *
+     * @throws IOException if they cannot be listed
+     */
+    default List<Path> parts(Path path) throws IOException {
+        return List.of(path);
     }
 
     /**

@@ -286,10 +286,17 @@ public final class Attachment implements Runnable {
     /** Reads a file that is written as a whole each time, each time as a whole; until nobody wants more. */
     private boolean readSnapshots() throws IOException, InterruptedException {
         Snapshot before = null;
+        long againAtMs = 0; // a reader may hold back what is not old enough to be whole
         int broken = 0;
         while (true) {
-            Snapshot snapshot = Snapshot.latest(path);
-            if (snapshot != null && !snapshot.equals(before)) {
+            Snapshot latest = Snapshot.latest(path);
+            Snapshot snapshot = latest == null ? null : latest.with(format);
+            long now = System.currentTimeMillis();
+            if (snapshot != null && (!snapshot.equals(before) || (now > againAtMs && againAtMs > 0))) {
+                boolean fresh =
+                        now - snapshot.modifiedMs() < settings.settleAfter().toMillis();
+                againAtMs =
+                        fresh ? snapshot.modifiedMs() + settings.settleAfter().toMillis() : 0;
                 boolean past = snapshot.modifiedMs() <= position.historicalToMs;
                 List<LogEntry> entries = snapshot.read(format, this::timeOf);
                 boolean whole = entries.stream().noneMatch(LogEntry.Problem.class::isInstance);

@@ -78,6 +78,18 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         }
     }
 
+    /** The same with all files that are read with it. */
+    Snapshot with(LogFormat format) throws IOException {
+        long allBytes = 0;
+        long latestMs = modifiedMs;
+        for (Path part : format.parts(path)) {
+            Snapshot one = of(part);
+            allBytes += one == null ? 0 : one.bytes();
+            latestMs = one == null ? latestMs : Math.max(latestMs, one.modifiedMs());
+        }
+        return new Snapshot(path, allBytes, latestMs);
+    }
+
     /** All that it says; a problem if it is not whole, and nothing if it is gone. */
     List<LogEntry> read(LogFormat format, LogInput.Times times) throws IOException {
         List<LogEntry> entries = new ArrayList<>();

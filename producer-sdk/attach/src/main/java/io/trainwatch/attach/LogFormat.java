@@ -25,6 +25,11 @@ public interface LogFormat {
         return RunEvents.runId(input);
     }
 
+    /** Whether the log itself names its runs, wherever it lies. */
+    default boolean namesRuns() {
+        return false;
+    }
+
     /** Whether it is text, line by line. */
     default boolean isText() {
         return true;

@@ -86,6 +86,11 @@ final class PointTable implements LogFormat {
     }
 
     @Override
+    public boolean namesRuns() {
+        return true;
+    }
+
+    @Override
     public Optional<String> recognise(LogInput input) throws IOException {
         String head = input.head().stripLeading();
         if (head.startsWith("{") || head.startsWith("[")) {

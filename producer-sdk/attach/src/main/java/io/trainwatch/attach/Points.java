@@ -70,9 +70,10 @@ final class Points {
             ignored++; // of the machine, with a count of their own
             return true;
         }
+        String plain = name.startsWith("metrics/") ? name.substring("metrics/".length()) : name;
         Metric metric = names.size() < KnownNames.MAX_NAMES
-                ? names.computeIfAbsent(name, Metric::new)
-                : names.getOrDefault(name, new Metric(name));
+                ? names.computeIfAbsent(plain, Metric::new)
+                : names.getOrDefault(plain, new Metric(plain));
         points.add(new Point(runs.get(run), timestampMs, step, metric, value, line, offset));
         return true;
     }

@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "trainwatch-agent",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {AttachCommand.class, RunCommand.class},
+        subcommands = {AttachCommand.class, RunCommand.class, ImportCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = AgentProgram.Version.class,
         description = "Sends what training jobs write in their logs to a trainwatch monitor.",

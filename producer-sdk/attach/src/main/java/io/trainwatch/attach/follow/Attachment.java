@@ -29,6 +29,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -53,6 +54,7 @@ public final class Attachment implements Runnable {
     private static final long COMMIT_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int MAX_COMPLAINTS = 5;
     private static final int MAX_HELD = 16;
+    private static final int MAX_OPEN_RUNS = 10_000;
     private static final int LOOKS_AT_BROKEN = 5;
     private static final Pattern NUMBER = Pattern.compile("#(\\d{1,9})$");
 
@@ -78,7 +80,7 @@ public final class Attachment implements Runnable {
     private final Settings settings;
     private final Listener listener;
     private final CountDownLatch stop = new CountDownLatch(1);
-    private final String agentSession = "agent-" + UUID.randomUUID();
+    private final String agentSession;
     private final Job job;
     private final boolean isNew;
 
@@ -97,11 +99,14 @@ public final class Attachment implements Runnable {
     private @Nullable LogReader reader;
     private final List<TrainingEvent> held = new ArrayList<>();
 
+    /** Runs whose end was not told, with their last step; the latest last. */
+    private final Map<String, Long> openRuns = new LinkedHashMap<>(16, 0.75f, true);
+
     private volatile boolean passedOver;
     private boolean live;
     private boolean over;
     private long sent;
-    private long agentSeq;
+    private final Map<String, Long> agentSeqs = new TreeMap<>();
     private long beatNanos = System.nanoTime() - Job.HEARTBEAT.toNanos();
     private @Nullable String failure;
 
@@ -114,6 +119,8 @@ public final class Attachment implements Runnable {
         this.path = path.toAbsolutePath().normalize();
         this.settings = settings;
         this.job = job;
+        // What is imported twice must be known by its session and number, too.
+        agentSession = "agent-" + (settings.complete() ? hash(name()) : UUID.randomUUID());
         this.isNew = isNew;
         this.listener = listener;
         if (settings.once()) {
@@ -556,14 +563,17 @@ public final class Attachment implements Runnable {
     }
 
     private void send(TrainingEvent event) throws InterruptedException {
-        if (format.name().equals("events")) {
-            if (event.getSeq() == null) {
-                event.setSession(position.session);
-                event.setSeq(count);
-            }
-        } else {
+        boolean numbered = event.getSeq() != null && format.namesRuns() && !event.getSession().isEmpty();
+        if (!numbered) {
             event.setSession(position.session);
+            event.setSeq(event.getSeq() == null ? (Long) count : event.getSeq());
+        }
+        if (!format.namesRuns()) {
             event.setRunId(runId(event.getRunId()));
+        }
+        openRuns.put(event.getRunId(), event.getStep() == null ? -1L : event.getStep());
+        if (event.getBody() instanceof RunFinished || openRuns.size() > MAX_OPEN_RUNS) {
+            openRuns.remove(event.getRunId());
         }
         if (event.getBody() instanceof RunStarted started) {
             describe(started);
@@ -647,7 +657,7 @@ public final class Attachment implements Runnable {
             Heartbeat beat = new Heartbeat();
             beat.setLastStep(position.lastStep);
             beat.setIntervalSeconds(Job.HEARTBEAT.toMillis() / 1e3);
-            say(beat);
+            say(latestRun(), position.lastStep, beat);
             uncommitted = true;
         }
     }
@@ -657,33 +667,47 @@ public final class Attachment implements Runnable {
         return over || settings.complete();
     }
 
+    /** Says that the job has ended: of the latest run how, of those before that nobody knows. */
     private void tellEnd() throws InterruptedException {
-        if (!position.finished && position.delivered + count > 0) {
-            RunFinished ending = job.ending();
-            finish(ending == null ? LastWords.of(path) : LastWords.with(ending, path));
-            uncommitted = true;
+        if (position.finished || position.delivered + count == 0) {
+            return;
         }
-    }
-
-    private void finish(RunFinished ending) throws InterruptedException {
         position.finished = true;
-        say(ending);
-        listener.say(path + ": the job has ended: "
-                + ending.getStatus().name().toLowerCase(Locale.ROOT)
-                + (ending.getErrorMessage() == null ? "" : ", " + ending.getErrorMessage()));
+        if (openRuns.isEmpty()) {
+            openRuns.put(latestRun(), position.lastStep);
+        }
+        int left = openRuns.size();
+        for (Map.Entry<String, Long> run : openRuns.entrySet()) {
+            RunFinished ending = --left == 0 ? job.ending() : null;
+            ending = ending == null ? LastWords.unknown() : ending;
+            ending = left == 0 ? LastWords.with(ending, path) : ending;
+            say(run.getKey(), run.getValue(), ending);
+            if (left == 0 && !settings.complete()) {
+                listener.say(path + ": the job has ended: "
+                        + ending.getStatus().name().toLowerCase(Locale.ROOT)
+                        + (ending.getErrorMessage() == null ? "" : ", " + ending.getErrorMessage()));
+            }
+        }
+        openRuns.clear();
+        uncommitted = true;
     }
 
-    /** Says something of the latest run that does not stand in the log. */
-    private void say(Object body) throws InterruptedException {
+    private String latestRun() {
+        return position.runId + (position.runs > 1 ? "#" + position.runs : "");
+    }
+
+    /** Says something of a run that does not stand in the log. */
+    private void say(String run, long step, Object body) throws InterruptedException {
         TrainingEvent event = new TrainingEvent();
-        event.setRunId(position.runId + (position.runs > 1 ? "#" + position.runs : ""));
+        event.setRunId(run);
         event.setSession(agentSession);
-        event.setSeq(++agentSeq);
+        event.setSeq(agentSeqs.merge(run, 1L, Long::sum));
         event.setTimestampMs(settings.complete() ? position.historicalToMs : System.currentTimeMillis());
-        event.setStep(position.lastStep < 0 ? null : (Long) position.lastStep);
+        event.setStep(step < 0 ? null : (Long) step);
         event.setHistorical(settings.complete() ? true : null);
         event.setBody(body);
         forwarder().send(event);
+        sent++;
     }
 
     // --- positions

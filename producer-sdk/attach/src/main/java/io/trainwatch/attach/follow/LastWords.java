@@ -35,11 +35,11 @@ final class LastWords {
 
     private LastWords() {}
 
-    /** How the job ended by its log alone; the status is unknown where the log says nothing. */
-    static RunFinished of(Path log) {
+    /** Nothing is known of how it ended. */
+    static RunFinished unknown() {
         RunFinished finished = new RunFinished();
         finished.setStatus(FinishStatus.unknown);
-        return with(finished, log);
+        return finished;
     }
 
     /** An ending with what the log says of its reason. */

@@ -114,7 +114,8 @@ RUNS = [
     Run("slow-loader", lambda log, seed: train(log, seed, "slow_loader"), TIMES,
         [must("input_bottleneck throughput_drop", 301, STEPS, "slow_data_loading")], FIELDS),
     Run("debug-hook", lambda log, seed: train(log, seed, "debug_hook"), TIMES,
-        [must("throughput_drop", 301, STEPS)], FIELDS),
+        # 20 ms a step are 6 s in all: told, and a warning from 10 s on
+        [must("throughput_drop", 301, STEPS, severity="info")], FIELDS),
     Run("memory-leak", lambda log, seed: train(log, seed, "leak"), TIMES,
         [must("throughput_drop", 301, STEPS, severity="info")], FIELDS),
     Run("rank-missed-a-step", lambda log, seed: train(log, seed, "desync"), TIMES,

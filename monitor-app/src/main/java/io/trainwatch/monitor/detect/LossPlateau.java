@@ -21,13 +21,14 @@ import org.jspecify.annotations.Nullable;
  * m1, m2 = means of the two halves (two buckets each) of the last doubling
  * D = |initial - best half so far| ; I = 2 (m1 - m2) / D ; se likewise, from the variance within or from the
  * scatter of the means of 16 stretches of each half, whichever is larger
- * fires if I + 2.33 se &lt; 1 %    (less than 1 % of all progress per doubling, one-sided 99 %),
+ * fires if I &gt; -2 % and I + 2.33 se &lt; 1 %    (less than 1 % of all progress per doubling, one-sided 99 %),
  *       unless ln loss improves by 1 % of its progress and by 2.33 se (losses above 0)
  * or if the learning rate has been nothing (below 0.01 % of its peak) for a quarter of the run, at least 100 steps
  * </pre>
  *
  * <p>The logarithm does justice to a loss that fell over orders of magnitude: what is nothing beside the first drop may
- * still be halving. Without a learning rate nothing can improve, so nothing has to be waited for.
+ * still be halving. What rises by more than 2 % is for {@link LossDivergence}, or a wave that this doubling happens to cut.
+ * Without a learning rate nothing can improve, so nothing has to be waited for.
  *
  * <p>Not looked at while the last doubling began before the present phase: other data have another loss.
  *
@@ -57,6 +58,9 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
     static final double ONE_SIDED_99 = 2.33;
     /** A loss below this share of where it began has made nearly all of its way: it has converged. */
     static final double CONVERGED = 0.05;
+
+    /** A loss that gets worse by so much of its progress in a doubling rises, as for {@link LossDivergence}. */
+    static final double RISING = 0.02;
 
     /** Without this many standard errors of progress there is nothing that could have stopped. */
     static final double PROGRESS_ERRORS = 5;
@@ -196,6 +200,7 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         state.improvement = 2 * (early.mean - late.mean) / progress;
         state.error = 2 * meanError / progress;
         boolean flat = state.improvement + ONE_SIDED_99 * state.error < leastImprovement
+                && state.improvement > -RISING
                 && !improvesInOrders(loss.initial(), best, early, late);
         if (flat && !state.flat) {
             state.since = loss.firstStep() + (run.lastStep() - loss.firstStep()) / 2;

@@ -30,6 +30,8 @@ import org.slf4j.LoggerFactory;
  * <tr><td>alerts<td>alert_id<td>run_id<td>the last state of each episode, 30 days
  * <tr><td>runs<td>run_id<td>run_id<td>the last status of each run, until the run is forgotten
  * <tr><td>commands<td>run_id<td>run_id<td>the last command of each run
+ * <tr><td>notify state<td>what it is<td>one partition<td>what people were told, and what they said is not to be told
+ * <tr><td>notify parked<td>incident<td>one partition<td>30 days: pages that no receiver took
  * <tr><td>dead letters<td>as it came<td>one partition<td>7 days
  * </table>
  *
@@ -69,6 +71,14 @@ public record Topics(String prefix) {
 
     public String deadLetters() {
         return prefix + "dead-letters";
+    }
+
+    public String notifyState() {
+        return prefix + "notify-state";
+    }
+
+    public String notifyParked() {
+        return prefix + "notify-parked";
     }
 
     /** Consumer group and first part of the names of internal topics. */
@@ -178,6 +188,20 @@ public record Topics(String prefix) {
                 new NewTopic(commands(), partitions, replication),
                 MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
                 Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(
+                topics,
+                new NewTopic(notifyState(), 1, replication),
+                MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
+                Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(
+                topics,
+                new NewTopic(notifyParked(), 1, replication),
+                MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
+                Map.of(
+                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                        "delete",
+                        TopicConfig.RETENTION_MS_CONFIG,
+                        Long.toString(30 * DAY_MS)));
         add(
                 topics,
                 new NewTopic(deadLetters(), 1, replication),

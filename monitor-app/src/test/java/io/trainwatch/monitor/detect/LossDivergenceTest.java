@@ -77,6 +77,26 @@ class LossDivergenceTest implements DetectorContract {
                 .isEmpty();
     }
 
+    /** A loss at 2.3 that rises by a fifth of its progress and comes back, twice, and then rises by more than half of it. */
+    @Test
+    void a_rise_like_one_that_healed_by_itself_is_a_habit_until_it_is_higher() {
+        Judging judging = Judging.of(run -> run.loss(step -> 2
+                        + 3 * Math.pow(Math.min(step, 2000) + 10.0, -0.35)
+                        + run.noise(0.03)
+                        + hill(step, 2500, 0.25)
+                        + hill(step, 5000, 0.25)
+                        + hill(step, 7500, 0.8))
+                .steps(9500));
+        assertThat(judging.episodes(LOSS_DIVERGENCE))
+                .extracting(episode -> episode.openedStep() / 1000)
+                .containsExactly(2L, 8L);
+    }
+
+    /** Up and down again in 1,200 steps. */
+    private static double hill(long step, long from, double height) {
+        return height * Math.max(0, 1 - Math.abs(step - from - 600) / 600.0);
+    }
+
     @ParameterizedTest
     @ValueSource(doubles = {1e-4, 1, 1e6, -1})
     void the_scale_and_the_sign_of_the_loss_do_not_matter(double unit) {

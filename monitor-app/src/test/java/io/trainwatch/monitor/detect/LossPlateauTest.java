@@ -102,6 +102,17 @@ class LossPlateauTest implements DetectorContract {
     }
 
     @Test
+    void a_loss_that_rises_is_for_another_detector() {
+        Judging judging = Judging.of(run -> run.loss(step -> 2
+                        + 3 * Math.pow(Math.min(step, 1000) + 10.0, -0.35)
+                        + Math.max(0, step - 1000) * 1e-4
+                        + run.noise(0.03))
+                .steps(6000));
+        assertThat(judging.episodes(LOSS_PLATEAU)).isEmpty();
+        assertThat(judging.episodes("loss_divergence")).isNotEmpty();
+    }
+
+    @Test
     void steps_that_are_redone_are_no_plateau() {
         assertThat(Judging.of(run -> run.steps(4000).restartAt(500).steps(6000)).alarms())
                 .isEmpty();

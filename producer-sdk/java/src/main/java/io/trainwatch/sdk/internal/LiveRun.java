@@ -32,6 +32,8 @@ import org.slf4j.LoggerFactory;
 public final class LiveRun implements TrainingRun {
     private static final Logger log = LoggerFactory.getLogger("io.trainwatch.sdk");
 
+    private static final String TOKEN_VARIABLE = "TRAINWATCH_TOKEN";
+
     /** Share of the close timeout that is left for the disk when the receiver does not answer. */
     private static final double DISK_SHARE = 0.2;
 
@@ -72,9 +74,12 @@ public final class LiveRun implements TrainingRun {
         return run;
     }
 
-    private static Transport open(Location location, String runId) {
+    static Transport open(Location location, String runId) {
         if (location instanceof Location.Kafka kafka) {
             return new KafkaTransport(kafka, runId);
+        }
+        if (location instanceof Location.Http http) {
+            return new HttpTransport(http, System.getenv(TOKEN_VARIABLE), runId, command -> {});
         }
         if (location instanceof Location.File file) {
             return LinesTransport.toFile(file.path());

@@ -1,0 +1,135 @@
+package io.trainwatch.monitor.notify;
+
+import io.trainwatch.alert.Severity;
+import jakarta.mail.Authenticator;
+import jakarta.mail.Message;
+import jakarta.mail.MessagingException;
+import jakarta.mail.PasswordAuthentication;
+import jakarta.mail.SendFailedException;
+import jakarta.mail.Session;
+import jakarta.mail.Transport;
+import jakarta.mail.internet.InternetAddress;
+import jakarta.mail.internet.MimeMessage;
+import java.nio.charset.StandardCharsets;
+import java.util.Date;
+import java.util.List;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Mail by SMTP, as plain text. Mails of one incident are one thread, by the {@code Message-ID} of its first one; a mail
+ * that is sent twice has the same {@code Message-ID}.
+ */
+final class EmailSink implements Sink {
+    private final Server server;
+    private final Session session;
+
+    /**
+     * Where and how to send.
+     *
+     * @param host of the SMTP server
+     * @param port its port, 1 to 65535, default 587
+     * @param security default {@link Security#STARTTLS}
+     * @param user name to log in with, null to send without
+     * @param password for the user
+     * @param from address of the sender
+     * @param to addresses of the receivers, at least one
+     */
+    public record Server(
+            String host,
+            int port,
+            Security security,
+            @Nullable String user,
+            @Nullable Secret password,
+            String from,
+            List<String> to) {}
+
+    /** How the connection is protected. */
+    public enum Security {
+        /** TLS, required, after a greeting in the clear. */
+        STARTTLS,
+        /** TLS from the first byte. */
+        TLS,
+        /** None: for a server on this machine. */
+        NONE
+    }
+
+    EmailSink(Server server) {
+        this.server = server;
+        String limit = Long.toString(Http.LIMIT.toMillis());
+        Properties properties = new Properties();
+        properties.put("mail.smtp.host", server.host());
+        properties.put("mail.smtp.port", Integer.toString(server.port()));
+        properties.put("mail.smtp.connectiontimeout", limit);
+        properties.put("mail.smtp.timeout", limit);
+        properties.put("mail.smtp.writetimeout", limit);
+        properties.put("mail.smtp.auth", Boolean.toString(server.user() != null));
+        properties.put("mail.smtp.starttls.enable", Boolean.toString(server.security() == Security.STARTTLS));
+        properties.put("mail.smtp.starttls.required", Boolean.toString(server.security() == Security.STARTTLS));
+        properties.put("mail.smtp.ssl.enable", Boolean.toString(server.security() == Security.TLS));
+        properties.put("mail.smtp.ssl.checkserveridentity", "true");
+        Secret password = server.password();
+        session = Session.getInstance(properties, new Authenticator() {
+            @Override
+            protected PasswordAuthentication getPasswordAuthentication() {
+                return new PasswordAuthentication(server.user(), password == null ? "" : password.value());
+            }
+        });
+    }
+
+    @Override
+    public Receipt tell(Page page) {
+        try {
+            Transport.send(message(page));
+            return new Receipt.Told("accepted by " + target());
+        } catch (SendFailedException e) {
+            return e.getInvalidAddresses() != null && e.getInvalidAddresses().length > 0
+                    ? new Receipt.Refused(PlainText.line(String.valueOf(e.getMessage()), 200))
+                    : new Receipt.Unavailable(reason(e), null);
+        } catch (MessagingException e) {
+            return new Receipt.Unavailable(reason(e), null);
+        }
+    }
+
+    private static String reason(MessagingException e) {
+        return PlainText.line(e.getClass().getSimpleName() + ": " + e.getMessage(), 200);
+    }
+
+    private MimeMessage message(Page page) throws MessagingException {
+        String thread = id(page.key(), 1);
+        MimeMessage message = new MimeMessage(session) {
+            @Override
+            protected void updateMessageID() throws MessagingException {
+                setHeader("Message-ID", id(page.key(), page.number()));
+            }
+        };
+        message.setFrom(new InternetAddress(server.from()));
+        for (String to : server.to()) {
+            message.addRecipient(Message.RecipientType.TO, new InternetAddress(to));
+        }
+        message.setSubject(
+                (page.test() ? "[test] " : "") + (page.isResolved() ? "" : "[" + page.severity() + "] ") + page.title(),
+                StandardCharsets.UTF_8.name());
+        message.setText(PageText.plain(page), StandardCharsets.UTF_8.name());
+        message.setSentDate(new Date(page.atMs()));
+        if (page.number() > 1) {
+            message.setHeader("In-Reply-To", thread);
+            message.setHeader("References", thread);
+        }
+        if (page.severity() == Severity.critical && !page.isResolved()) {
+            message.setHeader("X-Priority", "1");
+        }
+        message.setHeader("Auto-Submitted", "auto-generated");
+        message.setHeader("X-Trainwatch-Key", page.key());
+        return message;
+    }
+
+    private static String id(String key, int number) {
+        return "<" + key + "." + number + "@trainwatch>";
+    }
+
+    @Override
+    public String target() {
+        return "smtp://" + server.host() + ":" + server.port();
+    }
+}

@@ -1,10 +1,14 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.monitor.board.OpenCommands;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
 import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.metrics.Metrics;
+import io.trainwatch.monitor.notify.Notifier;
+import io.trainwatch.monitor.notify.NotifyMetrics;
+import io.trainwatch.monitor.notify.Pulse;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.topology.MonitorState;
@@ -13,8 +17,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -169,12 +173,21 @@ final class MonitorCommand implements Callable<Integer> {
         String version = Trainwatch.Version.ofBuild();
         try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
+                Notifier notifier = Notifier.start(
+                        configuration.notifySettings(),
+                        configuration.monitor(),
+                        new OpenCommands(InstantSource.system()),
+                        new Pulse(
+                                () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
+                                monitor.counters()::events,
+                                monitor::lag));
                 WebServer web = WebServer.start(
                         configuration.http(),
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        List.of())) {
+                        notifier.endpoints())) {
+            metrics.prometheus().register(new NotifyMetrics(notifier));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();

@@ -28,7 +28,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
             MonitorCommand.class,
             CheckCommand.class,
             EvaluateCommand.class,
-            TailCommand.class
+            TailCommand.class,
+            NotifyCommand.class,
+            AckCommand.class,
+            SilenceCommand.class
         },
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
@@ -74,7 +77,8 @@ public final class Trainwatch implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: demo, monitor, check, evaluate or tail");
+                spec.commandLine(),
+                "a command is missing: demo, monitor, check, evaluate, tail, notify, ack or silence");
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

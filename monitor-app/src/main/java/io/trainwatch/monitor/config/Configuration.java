@@ -2,6 +2,7 @@ package io.trainwatch.monitor.config;
 
 import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
 import io.trainwatch.monitor.web.HttpSettings;
@@ -26,9 +27,14 @@ import org.jspecify.annotations.Nullable;
  * @param http where HTTP is served
  * @param metrics bounds of what is exported per run
  * @param detection what is set of the detectors
+ * @param notifySettings who is told of alerts, and what trainers are told to do
  */
 public record Configuration(
-        MonitorSettings monitor, HttpSettings http, MetricsSettings metrics, DetectionSettings detection) {
+        MonitorSettings monitor,
+        HttpSettings http,
+        MetricsSettings metrics,
+        DetectionSettings detection,
+        NotifySettings notifySettings) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
@@ -49,7 +55,11 @@ public record Configuration(
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
         Configuration configuration = new Configuration(
-                monitor(values), http(values, environment), metrics(values), DetectionSection.read(values));
+                monitor(values),
+                http(values, environment),
+                metrics(values),
+                DetectionSection.read(values),
+                NotifySection.read(values, environment));
         values.check();
         return configuration;
     }
@@ -70,6 +80,7 @@ public record Configuration(
         http(values, Map.of());
         metrics(values);
         var unused = DetectionSection.read(values);
+        var unusedToo = NotifySection.read(values, Map.of());
         return values.allowedByKey().keySet();
     }
 
@@ -159,7 +170,7 @@ public record Configuration(
                         defaults.endedRunTtl()));
     }
 
-    private static String reason(IOException e) {
+    static String reason(IOException e) {
         return e instanceof NoSuchFileException
                 ? "there is no such file"
                 : e instanceof AccessDeniedException ? "no permission" : String.valueOf(e.getMessage());

@@ -17,11 +17,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Collects the points of one scrape by metric. */
-final class Exposition {
+public final class Exposition {
     private final Map<Metric, List<DataPointSnapshot>> points = new LinkedHashMap<>();
 
     /** Adds one point; one without a value is not there. */
-    void add(Metric metric, @Nullable Number value, String... labelValues) {
+    public void add(Metric metric, @Nullable Number value, String... labelValues) {
         if (value == null) {
             return;
         }
@@ -51,7 +51,8 @@ final class Exposition {
                         ClassicHistogramBuckets.of(upperBounds, counts), sum, Labels.EMPTY, null, 0L));
     }
 
-    MetricSnapshots snapshots() {
+    /** What was added. */
+    public MetricSnapshots snapshots() {
         List<MetricSnapshot> snapshots = new ArrayList<>();
         points.forEach((metric, of) -> snapshots.add(snapshot(metric, of)));
         return new MetricSnapshots(snapshots);

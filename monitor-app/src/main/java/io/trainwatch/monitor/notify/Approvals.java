@@ -61,7 +61,8 @@ final class Approvals implements Endpoints {
     }
 
     /** What a token asks for. */
-    private record Request(String runId, int attempt, String alertId, CommandAction action, String reason, long expiresAtMs) {
+    private record Request(
+            String runId, int attempt, String alertId, CommandAction action, String reason, long expiresAtMs) {
         String id() {
             return Commander.id(alertId, action);
         }
@@ -110,7 +111,8 @@ final class Approvals implements Endpoints {
                     PlainText.line(alert.getMessage(), 100),
                     clock.millis() + settings.expiry().toMillis());
             offered.add(new Page.Link(
-                    "Approve: " + words(action) + " " + PageText.nameOf(alert), links.at(PATH + token(secret, request))));
+                    "Approve: " + words(action) + " " + PageText.nameOf(alert),
+                    links.at(PATH + token(secret, request))));
         }
         return offered;
     }

@@ -107,7 +107,9 @@ final class Incident {
     /** Takes an episode in, or what has become of one; says whether anything is new. */
     boolean put(Alert alert, long nowMs) {
         Member before = members.get(alert.getAlertId());
-        if (before != null && before.alert.getChangedAtMs() == alert.getChangedAtMs() && sameState(before.alert, alert)) {
+        if (before != null
+                && before.alert.getChangedAtMs() == alert.getChangedAtMs()
+                && sameState(before.alert, alert)) {
             return false;
         }
         byte[] encoded = SingleObjectCodec.alerts().encode(alert);

@@ -194,7 +194,8 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         return heldSince.isEmpty()
                 ? null
                 : heldSince.entrySet().stream()
-                        .map(entry -> entry.getValue() + " by " + entry.getKey().label().replace('_', ' '))
+                        .map(entry -> entry.getValue() + " by "
+                                + entry.getKey().label().replace('_', ' '))
                         .collect(Collectors.joining(", "));
     }
 
@@ -248,7 +249,10 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                 throw e;
             }
             if (!writeFailed) {
-                LOG.warn("Sink {} cannot keep what it told; after a crash now it would tell it again: {}", name, e.toString());
+                LOG.warn(
+                        "Sink {} cannot keep what it told; after a crash now it would tell it again: {}",
+                        name,
+                        e.toString());
             }
             writeFailed = true;
         }

@@ -7,6 +7,7 @@ import static io.trainwatch.monitor.board.SampleRuns.with;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.notify.SampleNotifyMetrics;
 import io.trainwatch.monitor.topology.MonitorCounters;
 import io.trainwatch.run.RunCondition;
 import java.time.InstantSource;
@@ -59,7 +60,8 @@ class MonitorMetricsTest {
         board.publish(snapshot(full("r1")));
         String text = Scrape.of(
                 new RunMetrics(board, MetricsSettings.DEFAULT, InstantSource.system()),
-                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, DETECTORS, "1.0"));
+                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, DETECTORS, "1.0"),
+                SampleNotifyMetrics.oneTold());
 
         assertThat(text.lines()
                         .filter(line -> line.startsWith("# HELP "))

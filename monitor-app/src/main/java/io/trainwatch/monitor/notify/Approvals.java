@@ -72,7 +72,6 @@ final class Approvals implements Endpoints {
     private record Checked(Verdict verdict, @Nullable Request request) {}
 
     private final CommandSettings settings;
-    private final Links links;
     private final NotifyState state;
     private final Commander commander;
     private final NotifyCounters counters;
@@ -80,13 +79,11 @@ final class Approvals implements Endpoints {
 
     Approvals(
             CommandSettings settings,
-            Links links,
             NotifyState state,
             Commander commander,
             NotifyCounters counters,
             InstantSource clock) {
         this.settings = settings;
-        this.links = links;
         this.state = state;
         this.commander = commander;
         this.counters = counters;

@@ -11,7 +11,9 @@ import jakarta.mail.Transport;
 import jakarta.mail.internet.InternetAddress;
 import jakarta.mail.internet.MimeMessage;
 import java.nio.charset.StandardCharsets;
-import java.util.Date;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Properties;
 
 /**
@@ -81,7 +83,10 @@ final class EmailSink implements Sink {
                 (page.test() ? "[test] " : "") + (page.isResolved() ? "" : "[" + page.severity() + "] ") + page.title(),
                 StandardCharsets.UTF_8.name());
         message.setText(PageText.plain(page), StandardCharsets.UTF_8.name());
-        message.setSentDate(new Date(page.atMs()));
+        message.setHeader(
+                "Date",
+                DateTimeFormatter.RFC_1123_DATE_TIME.format(
+                        Instant.ofEpochMilli(page.atMs()).atOffset(ZoneOffset.UTC)));
         if (page.number() > 1) {
             message.setHeader("In-Reply-To", thread);
             message.setHeader("References", thread);

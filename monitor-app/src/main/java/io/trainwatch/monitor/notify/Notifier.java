@@ -51,7 +51,7 @@ public final class Notifier implements AutoCloseable {
         Commander commander =
                 new Commander(settings.commands(), topics.commands(), producer, open, state, counters, clock);
         commands = new TopicTable(client, topics.commands(), commander::read);
-        Approvals approvals = new Approvals(settings.commands(), settings.links(), state, commander, counters, clock);
+        Approvals approvals = new Approvals(settings.commands(), state, commander, counters, clock);
         endpoints = List.of(new PagingApi(state, clock), approvals);
         PageText text = text(settings, clock);
         Pager.Surroundings around = new Pager.Surroundings(

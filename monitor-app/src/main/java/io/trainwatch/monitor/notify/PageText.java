@@ -65,7 +65,7 @@ final class PageText {
         Set<String> runs = incident.runs();
         Severity severity =
                 kind == Kind.RESOLVED ? incident.toldSeverity().orElse(lead.getSeverity()) : lead.getSeverity();
-        List<Fact> facts = runs.size() > 1 ? factsOfFleet(episodes, lead) : factsOfRun(episodes, lead, nowMs);
+        List<Fact> facts = runs.size() > 1 ? factsOfFleet(episodes, lead) : factsOfRun(episodes, lead);
         if (held != null) {
             facts.add(new Fact("Held back", held));
         }
@@ -132,12 +132,16 @@ final class PageText {
             return PlainText.line(firstNames(episodes) + ". The first: " + lead.getMessage(), MAX_SUMMARY);
         }
         String others = episodes.stream()
-                .filter(alert -> alert != lead && !Incident.isResolved(alert))
+                .filter(alert -> !isSame(alert, lead) && !Incident.isResolved(alert))
                 .map(alert -> alert.getDetector() + (alert.getScope().isEmpty() ? "" : " of " + alert.getScope()))
                 .distinct()
                 .limit(MAX_FIRST_NAMES)
                 .collect(Collectors.joining(", "));
         return PlainText.line(lead.getMessage() + (others.isEmpty() ? "" : " Also: " + others + "."), MAX_SUMMARY);
+    }
+
+    private static boolean isSame(Alert one, Alert other) {
+        return one.getAlertId().equals(other.getAlertId());
     }
 
     private static String firstNames(Collection<Alert> episodes) {
@@ -180,7 +184,7 @@ final class PageText {
         return facts;
     }
 
-    private static List<Fact> factsOfRun(Collection<Alert> episodes, Alert lead, long nowMs) {
+    private static List<Fact> factsOfRun(Collection<Alert> episodes, Alert lead) {
         List<Fact> facts = new ArrayList<>();
         facts.add(new Fact(
                 "Run",
@@ -202,7 +206,7 @@ final class PageText {
         if (lost != null && lost > 0) {
             facts.add(new Fact("Accelerator time since the onset", hours(lost)));
         }
-        List<Alert> others = episodes.stream().filter(alert -> alert != lead).toList();
+        List<Alert> others = episodes.stream().filter(alert -> !isSame(alert, lead)).toList();
         if (!others.isEmpty()) {
             facts.add(new Fact(
                     "In the same run",

@@ -86,8 +86,9 @@ def quantile(values, share):
 
 def trainwatch_step(metrics=0):
     """Returns what records a step with a monitor that answers."""
-    import trainwatch
     from intake import Intake
+
+    import trainwatch
 
     run = trainwatch.start("calls-%d" % metrics, location=Intake().url)
     more = {"metric_%d" % index: 0.5 for index in range(metrics)} or None
@@ -126,6 +127,7 @@ def mlflow_metric():
 def trainings():
     """Times a small convolutional network with and without a watch, statistics every 100 steps as by default."""
     import torch
+
     import trainwatch
     from trainwatch.torch import Watch
 
@@ -230,6 +232,7 @@ def monitors():
 def loop(location, run_id):
     """Returns the CPU seconds times 1000 that the training thread needs for 2,000 steps."""
     import numpy
+
     import trainwatch
 
     work = numpy.ones((120, 120))

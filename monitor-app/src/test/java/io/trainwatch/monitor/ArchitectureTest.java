@@ -83,7 +83,7 @@ class ArchitectureTest {
             .whereLayer("intake")
             .mayOnlyAccessLayers("run", "judge", "board", "metrics", "web")
             .whereLayer("notify")
-            .mayOnlyAccessLayers("run", "detect", "judge", "board", "topology", "web")
+            .mayOnlyAccessLayers("run", "detect", "judge", "board", "topology", "metrics", "web")
             .whereLayer("config")
             .mayOnlyAccessLayers("detect", "judge", "topology", "metrics", "web", "intake", "notify")
             .whereLayer("embedded")

@@ -1,11 +1,15 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.monitor.board.OpenCommands;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
 import io.trainwatch.monitor.intake.Intake;
 import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.metrics.Metrics;
+import io.trainwatch.monitor.notify.Notifier;
+import io.trainwatch.monitor.notify.NotifyMetrics;
+import io.trainwatch.monitor.notify.Pulse;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.topology.MonitorState;
@@ -16,6 +20,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -172,21 +177,32 @@ final class MonitorCommand implements Callable<Integer> {
         CountDownLatch stop = new CountDownLatch(1);
         CountDownLatch stopped = new CountDownLatch(1);
         String version = Trainwatch.Version.ofBuild();
+        OpenCommands commands = new OpenCommands(InstantSource.system());
         try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
+                Notifier notifier = Notifier.start(
+                        configuration.notifySettings(),
+                        configuration.monitor(),
+                        commands,
+                        new Pulse(
+                                () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
+                                monitor.counters()::events,
+                                monitor::lag));
                 Intake intake = Intake.start(
                         configuration.intake(),
                         configuration.monitor().bootstrapServers(),
                         configuration.monitor().clientProperties(),
                         monitor.topics().events(),
-                        runId -> List.of());
+                        monitor.board(),
+                        commands::of);
                 WebServer web = WebServer.start(
                         configuration.http(),
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        parts(monitor, intake))) {
+                        parts(monitor, notifier, intake))) {
             metrics.prometheus().register(intake.metrics());
+            metrics.prometheus().register(new NotifyMetrics(notifier));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();
@@ -197,8 +213,9 @@ final class MonitorCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Endpoints> parts(Monitor monitor, Intake intake) {
+    private static List<Endpoints> parts(Monitor monitor, Notifier notifier, Intake intake) {
         List<Endpoints> parts = new ArrayList<>(intake.endpoints());
+        parts.addAll(notifier.endpoints());
         parts.add(new Peers(monitor.board(), directory(monitor)));
         return parts;
     }

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.config;
 import io.trainwatch.monitor.intake.IntakeSettings;
 import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
 import io.trainwatch.monitor.web.HttpSettings;
@@ -28,13 +29,15 @@ import org.jspecify.annotations.Nullable;
  * @param metrics bounds of what is exported per run
  * @param intake what is taken over HTTP
  * @param detection what is set of the detectors
+ * @param notifySettings who is told of alerts, and what trainers are told to do
  */
 public record Configuration(
         MonitorSettings monitor,
         HttpSettings http,
         MetricsSettings metrics,
         IntakeSettings intake,
-        DetectionSettings detection) {
+        DetectionSettings detection,
+        NotifySettings notifySettings) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
     private static final Pattern ADDRESS = Pattern.compile("auto|none|(\\[[0-9a-fA-F:.]+]|[A-Za-z0-9._-]+):\\d{1,5}");
@@ -63,7 +66,8 @@ public record Configuration(
                 http,
                 metrics(values),
                 IntakeSection.read(values),
-                DetectionSection.read(values));
+                DetectionSection.read(values),
+                NotifySection.read(values, environment));
         values.check();
         return configuration;
     }
@@ -85,6 +89,7 @@ public record Configuration(
         metrics(values);
         var unusedIntake = IntakeSection.read(values);
         var unused = DetectionSection.read(values);
+        var unusedToo = NotifySection.read(values, Map.of());
         return values.allowedByKey().keySet();
     }
 
@@ -191,7 +196,7 @@ public record Configuration(
                         defaults.endedRunTtl()));
     }
 
-    private static String reason(IOException e) {
+    static String reason(IOException e) {
         return e instanceof NoSuchFileException
                 ? "there is no such file"
                 : e instanceof AccessDeniedException ? "no permission" : String.valueOf(e.getMessage());

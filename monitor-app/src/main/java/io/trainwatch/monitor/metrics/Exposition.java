@@ -49,6 +49,7 @@ public final class Exposition {
         whole.add(histogram);
     }
 
+    /** What was added. */
     public MetricSnapshots snapshots() {
         List<MetricSnapshot> snapshots = new ArrayList<>(whole);
         points.forEach((metric, of) -> snapshots.add(snapshot(metric, of)));

@@ -7,8 +7,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -36,6 +38,7 @@ final class AlertReader implements AutoCloseable {
     private static final Duration FIRST_RETRY = Duration.ofMillis(500);
     private static final Duration LONGEST_RETRY = Duration.ofSeconds(15);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(4);
+    private static final Duration POSITION_LIMIT = Duration.ofSeconds(2);
     private static final int MAX_ALERTS = 500;
 
     /** Deals with alerts; called by one thread only. */
@@ -78,7 +81,7 @@ final class AlertReader implements AutoCloseable {
         client.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, OneReader.class.getName());
         client.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, MAX_ALERTS);
         // An instance that died gives its sinks to another one after this.
-        client.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 10_000);
+        client.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 20_000);
         client.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 2_000);
         client.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
         thread = new Thread(this::run, "trainwatch-" + group);
@@ -136,6 +139,7 @@ final class AlertReader implements AutoCloseable {
                 reads = !partitions.isEmpty();
             }
         });
+        Set<TopicPartition> unplaced = new HashSet<>();
         while (closing.getCount() > 0) {
             List<Alert> alerts = new ArrayList<>();
             ConsumerRecords<byte[], byte[]> records = from.poll(LONGEST_POLL);
@@ -143,26 +147,34 @@ final class AlertReader implements AutoCloseable {
             if (!reads) {
                 continue;
             }
-            // The place of a new group is committed at once, so that it counts from here on, however long it is away.
-            boolean commits = !takenOver || !records.isEmpty();
             if (!takenOver) {
                 takenOver = true;
                 listener.takeOver();
+                // The place of a new group is committed at once, so that it counts from here on, however long it is
+                // away.
+                unplaced.clear();
+                unplaced.addAll(from.assignment());
             }
             listener.handle(alerts);
-            if (commits) {
-                commit(from);
+            if (!records.isEmpty() || !unplaced.isEmpty()) {
+                commit(from, records, unplaced);
             }
         }
     }
 
-    private void commit(KafkaConsumer<byte[], byte[]> from) {
-        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-        for (TopicPartition partition : from.assignment()) {
-            offsets.put(partition, new OffsetAndMetadata(from.position(partition)));
-        }
+    private void commit(
+            KafkaConsumer<byte[], byte[]> from,
+            ConsumerRecords<byte[], byte[]> dealtWith,
+            Set<TopicPartition> unplaced) {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(dealtWith.nextOffsets());
         try {
+            for (TopicPartition partition : unplaced) {
+                if (!offsets.containsKey(partition)) {
+                    offsets.put(partition, new OffsetAndMetadata(from.position(partition, POSITION_LIMIT)));
+                }
+            }
             from.commitSync(offsets);
+            unplaced.clear();
         } catch (KafkaException e) {
             LOG.warn("Group {} could not commit; what it dealt with may come again: {}", group, e.toString());
         }

@@ -64,16 +64,13 @@ final class AlertmanagerSink implements Sink, Heartbeat.Carrier {
 
     @Override
     public List<Receipt> tellAll(List<Page> pages) throws InterruptedException {
-        Receipt receipt = http.post(
-                        alerts,
-                        headers,
-                        PageJson.text(out -> {
-                            out.writeStartArray();
-                            for (Page page : pages) {
-                                write(page, out);
-                            }
-                            out.writeEndArray();
-                        }))
+        Receipt receipt = http.post(alerts, headers, PageJson.text(out -> {
+                    out.writeStartArray();
+                    for (Page page : pages) {
+                        write(page, out);
+                    }
+                    out.writeEndArray();
+                }))
                 .receipt();
         if (!(receipt instanceof Receipt.Refused) || pages.size() == 1) {
             return Collections.nCopies(pages.size(), receipt);
@@ -86,21 +83,18 @@ final class AlertmanagerSink implements Sink, Heartbeat.Carrier {
 
     @Override
     public Receipt beat(String monitor, long nowMs, long validMs) throws InterruptedException {
-        return http.post(
-                        alerts,
-                        headers,
-                        PageJson.text(out -> {
-                            out.writeStartArray();
-                            alert(
-                                    out,
-                                    Map.of("alertname", "TrainwatchAlive", "severity", "none", "monitor", monitor),
-                                    Map.of(
-                                            "summary",
-                                            "The monitor judges. Page when this alert is missing, not when it is there."),
-                                    nowMs,
-                                    nowMs + validMs);
-                            out.writeEndArray();
-                        }))
+        return http.post(alerts, headers, PageJson.text(out -> {
+                    out.writeStartArray();
+                    alert(
+                            out,
+                            Map.of("alertname", "TrainwatchAlive", "severity", "none", "monitor", monitor),
+                            Map.of(
+                                    "summary",
+                                    "The monitor judges. Page when this alert is missing, not when it is there."),
+                            nowMs,
+                            nowMs + validMs);
+                    out.writeEndArray();
+                }))
                 .receipt();
     }
 
@@ -124,7 +118,8 @@ final class AlertmanagerSink implements Sink, Heartbeat.Carrier {
         out.writeStartObject();
         texts(out, "labels", labels);
         texts(out, "annotations", annotations);
-        out.writeStringField("startsAt", Instant.ofEpochMilli(Math.min(startsMs, endsMs)).toString());
+        out.writeStringField(
+                "startsAt", Instant.ofEpochMilli(Math.min(startsMs, endsMs)).toString());
         out.writeStringField("endsAt", Instant.ofEpochMilli(endsMs).toString());
         String generator = annotations.get("run_url");
         if (generator != null) {
@@ -177,7 +172,9 @@ final class AlertmanagerSink implements Sink, Heartbeat.Carrier {
         annotations.put("summary", page.title());
         annotations.put("description", PageText.plain(page));
         for (Page.Link link : page.links()) {
-            annotations.put(legal(link.name().toLowerCase(java.util.Locale.ROOT)) + "_url", link.address().toString());
+            annotations.put(
+                    legal(link.name().toLowerCase(java.util.Locale.ROOT)) + "_url",
+                    link.address().toString());
         }
         return annotations;
     }

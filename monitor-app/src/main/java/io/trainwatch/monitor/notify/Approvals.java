@@ -61,7 +61,8 @@ final class Approvals implements Endpoints {
     }
 
     /** What a token asks for. */
-    private record Request(String runId, int attempt, String alertId, CommandAction action, String reason, long expiresAtMs) {
+    private record Request(
+            String runId, int attempt, String alertId, CommandAction action, String reason, long expiresAtMs) {
         String id() {
             return Commander.id(alertId, action);
         }
@@ -71,7 +72,6 @@ final class Approvals implements Endpoints {
     private record Checked(Verdict verdict, @Nullable Request request) {}
 
     private final CommandSettings settings;
-    private final Links links;
     private final NotifyState state;
     private final Commander commander;
     private final NotifyCounters counters;
@@ -79,13 +79,11 @@ final class Approvals implements Endpoints {
 
     Approvals(
             CommandSettings settings,
-            Links links,
             NotifyState state,
             Commander commander,
             NotifyCounters counters,
             InstantSource clock) {
         this.settings = settings;
-        this.links = links;
         this.state = state;
         this.commander = commander;
         this.counters = counters;
@@ -110,7 +108,8 @@ final class Approvals implements Endpoints {
                     PlainText.line(alert.getMessage(), 100),
                     clock.millis() + settings.expiry().toMillis());
             offered.add(new Page.Link(
-                    "Approve: " + words(action) + " " + PageText.nameOf(alert), links.at(PATH + token(secret, request))));
+                    "Approve: " + words(action) + " " + PageText.nameOf(alert),
+                    links.at(PATH + token(secret, request))));
         }
         return offered;
     }

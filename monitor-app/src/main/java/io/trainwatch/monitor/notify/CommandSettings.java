@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  *     restarted since must not be stopped for what its former life did
  * @param secret signs links for approval; null where no policy asks
  */
-public record CommandSettings(Map<String, Policy> on, Duration expiry, @Nullable Secret secret) {
+public record CommandSettings(
+        Map<String, Policy> on, Duration expiry, @Nullable Secret secret) {
     /** Default of {@code expiry}. */
     public static final Duration DEFAULT_EXPIRY = Duration.ofHours(1);
 

@@ -123,7 +123,12 @@ final class Commander implements AlertReader.Listener {
         write(runId, SingleObjectCodec.commands().encode(command));
         open.put(command);
         counters.commanded(action.name());
-        LOG.info("Run {} attempt {} is told to {}: {}", PlainText.line(runId, 100), attempt, action, command.getReason());
+        LOG.info(
+                "Run {} attempt {} is told to {}: {}",
+                PlainText.line(runId, 100),
+                attempt,
+                action,
+                command.getReason());
     }
 
     static String id(String alertId, CommandAction action) {

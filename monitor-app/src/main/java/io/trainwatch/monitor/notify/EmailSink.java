@@ -11,50 +11,20 @@ import jakarta.mail.Transport;
 import jakarta.mail.internet.InternetAddress;
 import jakarta.mail.internet.MimeMessage;
 import java.nio.charset.StandardCharsets;
-import java.util.Date;
-import java.util.List;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Properties;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Mail by SMTP, as plain text. Mails of one incident are one thread, by the {@code Message-ID} of its first one; a mail
  * that is sent twice has the same {@code Message-ID}.
  */
 final class EmailSink implements Sink {
-    private final Server server;
+    private final EmailServer server;
     private final Session session;
 
-    /**
-     * Where and how to send.
-     *
-     * @param host of the SMTP server
-     * @param port its port, 1 to 65535, default 587
-     * @param security default {@link Security#STARTTLS}
-     * @param user name to log in with, null to send without
-     * @param password for the user
-     * @param from address of the sender
-     * @param to addresses of the receivers, at least one
-     */
-    public record Server(
-            String host,
-            int port,
-            Security security,
-            @Nullable String user,
-            @Nullable Secret password,
-            String from,
-            List<String> to) {}
-
-    /** How the connection is protected. */
-    public enum Security {
-        /** TLS, required, after a greeting in the clear. */
-        STARTTLS,
-        /** TLS from the first byte. */
-        TLS,
-        /** None: for a server on this machine. */
-        NONE
-    }
-
-    EmailSink(Server server) {
+    EmailSink(EmailServer server) {
         this.server = server;
         String limit = Long.toString(Http.LIMIT.toMillis());
         Properties properties = new Properties();
@@ -64,9 +34,11 @@ final class EmailSink implements Sink {
         properties.put("mail.smtp.timeout", limit);
         properties.put("mail.smtp.writetimeout", limit);
         properties.put("mail.smtp.auth", Boolean.toString(server.user() != null));
-        properties.put("mail.smtp.starttls.enable", Boolean.toString(server.security() == Security.STARTTLS));
-        properties.put("mail.smtp.starttls.required", Boolean.toString(server.security() == Security.STARTTLS));
-        properties.put("mail.smtp.ssl.enable", Boolean.toString(server.security() == Security.TLS));
+        properties.put(
+                "mail.smtp.starttls.enable", Boolean.toString(server.security() == EmailServer.Security.STARTTLS));
+        properties.put(
+                "mail.smtp.starttls.required", Boolean.toString(server.security() == EmailServer.Security.STARTTLS));
+        properties.put("mail.smtp.ssl.enable", Boolean.toString(server.security() == EmailServer.Security.TLS));
         properties.put("mail.smtp.ssl.checkserveridentity", "true");
         Secret password = server.password();
         session = Session.getInstance(properties, new Authenticator() {
@@ -111,7 +83,10 @@ final class EmailSink implements Sink {
                 (page.test() ? "[test] " : "") + (page.isResolved() ? "" : "[" + page.severity() + "] ") + page.title(),
                 StandardCharsets.UTF_8.name());
         message.setText(PageText.plain(page), StandardCharsets.UTF_8.name());
-        message.setSentDate(new Date(page.atMs()));
+        message.setHeader(
+                "Date",
+                DateTimeFormatter.RFC_1123_DATE_TIME.format(
+                        Instant.ofEpochMilli(page.atMs()).atOffset(ZoneOffset.UTC)));
         if (page.number() > 1) {
             message.setHeader("In-Reply-To", thread);
             message.setHeader("References", thread);

@@ -78,12 +78,15 @@ final class Http {
             return "unknown";
         }
         String message = cause.getMessage();
-        return message == null ? cause.getClass().getSimpleName() : cause.getClass().getSimpleName() + ": " + message;
+        return message == null
+                ? cause.getClass().getSimpleName()
+                : cause.getClass().getSimpleName() + ": " + message;
     }
 
     private static Receipt receipt(HttpResponse<String> response) {
         int status = response.statusCode();
-        String said = "HTTP " + status + (response.body().isBlank() ? "" : ": " + PlainText.line(response.body(), SHOWN));
+        String said =
+                "HTTP " + status + (response.body().isBlank() ? "" : ": " + PlainText.line(response.body(), SHOWN));
         if (status >= 200 && status < 300) {
             return new Receipt.Told(said);
         }
@@ -103,8 +106,7 @@ final class Http {
         } catch (NumberFormatException | ArithmeticException notSeconds) {
             try {
                 wait = Duration.between(
-                        Instant.now(),
-                        ZonedDateTime.parse(retryAfter.strip(), DateTimeFormatter.RFC_1123_DATE_TIME));
+                        Instant.now(), ZonedDateTime.parse(retryAfter.strip(), DateTimeFormatter.RFC_1123_DATE_TIME));
             } catch (DateTimeParseException notADate) {
                 return null;
             }

@@ -107,7 +107,9 @@ final class Incident {
     /** Takes an episode in, or what has become of one; says whether anything is new. */
     boolean put(Alert alert, long nowMs) {
         Member before = members.get(alert.getAlertId());
-        if (before != null && before.alert.getChangedAtMs() == alert.getChangedAtMs() && sameState(before.alert, alert)) {
+        if (before != null
+                && before.alert.getChangedAtMs() == alert.getChangedAtMs()
+                && sameState(before.alert, alert)) {
             return false;
         }
         byte[] encoded = SingleObjectCodec.alerts().encode(alert);
@@ -267,7 +269,7 @@ final class Incident {
             out.writeLong(openedAtMs);
             out.writeLong(joinedAtMs);
             out.writeInt(pages);
-            out.writeByte(toldSeverity == null ? -1 : toldSeverity.ordinal());
+            out.writeUTF(toldSeverity == null ? "" : toldSeverity.name());
             out.writeLong(toldAtMs);
             out.writeLong(failingSinceMs);
             out.writeInt(members.size());
@@ -299,8 +301,8 @@ final class Incident {
             Incident incident = new Incident(key, readText(in), in.readLong());
             incident.joinedAtMs = in.readLong();
             incident.pages = in.readInt();
-            int severity = in.readByte();
-            incident.toldSeverity = severity < 0 ? null : Severity.values()[severity];
+            String severity = in.readUTF();
+            incident.toldSeverity = severity.isEmpty() ? null : Severity.valueOf(severity);
             incident.toldAtMs = in.readLong();
             incident.failingSinceMs = in.readLong();
             int count = in.readInt();
@@ -314,7 +316,7 @@ final class Incident {
             }
             incident.unkept = false;
             return incident;
-        } catch (UndecodableException | ArrayIndexOutOfBoundsException e) {
+        } catch (UndecodableException | IllegalArgumentException e) {
             throw new IOException(e);
         }
     }

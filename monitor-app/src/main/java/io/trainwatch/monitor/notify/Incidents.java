@@ -119,7 +119,7 @@ final class Incidents {
         bucket = new RateLimit.Bucket(rate, nowMs);
     }
 
-    /** Forgets everything and takes in what was kept. */
+    /** Forgets everything and takes in what was kept, the oldest first. */
     void restore(Collection<Incident> kept) {
         open.clear();
         byEpisode.clear();
@@ -137,6 +137,11 @@ final class Incidents {
         }
         if (incident.group().startsWith(OF_FLEET)) {
             fleets.put(incident.group(), incident);
+        } else if (incident.group().startsWith(OF_RUN)) {
+            incident.episodes().stream()
+                    .findFirst()
+                    .ifPresent(first -> failing.computeIfAbsent(first.getDetector(), detector -> new ArrayDeque<>())
+                            .add(new Failing(first.getRunId(), incident.openedAtMs())));
         }
     }
 

@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
  * @param dashboard address of a dashboard, with {@code {run_id}}, {@code {from_ms}} and {@code {to_ms}} where they belong;
  *     null for none
  */
-public record Links(@Nullable URI monitor, @Nullable URI runbook, @Nullable String dashboard) {
+public record Links(
+        @Nullable URI monitor,
+        @Nullable URI runbook,
+        @Nullable String dashboard) {
     /** None. */
     public static final Links NONE = new Links(null, null, null);
 

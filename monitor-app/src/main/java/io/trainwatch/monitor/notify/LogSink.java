@@ -11,7 +11,8 @@ final class LogSink implements Sink {
     @Override
     public Receipt tell(Page page) {
         String line = PlainText.line(
-                page.severity() + " " + page.title() + ": " + page.summary() + " (" + page.kind() + ", " + page.key() + ")",
+                page.severity() + " " + page.title() + ": " + page.summary() + " (" + page.kind() + ", " + page.key()
+                        + ")",
                 2_000);
         if (page.severity() == Severity.critical && !page.isResolved()) {
             LOG.error("{}", line);

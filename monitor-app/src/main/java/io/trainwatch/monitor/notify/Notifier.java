@@ -51,19 +51,11 @@ public final class Notifier implements AutoCloseable {
         Commander commander =
                 new Commander(settings.commands(), topics.commands(), producer, open, state, counters, clock);
         commands = new TopicTable(client, topics.commands(), commander::read);
-        Approvals approvals = new Approvals(settings.commands(), settings.links(), state, commander, counters, clock);
+        Approvals approvals = new Approvals(settings.commands(), state, commander, counters, clock);
         endpoints = List.of(new PagingApi(state, clock), approvals);
         PageText text = text(settings, clock);
         Pager.Surroundings around = new Pager.Surroundings(
-                settings,
-                text,
-                state,
-                producer,
-                topics.notifyParked(),
-                monitor.topicPrefix(),
-                pulse,
-                counters,
-                clock);
+                settings, text, state, producer, topics.notifyParked(), monitor.topicPrefix(), pulse, counters, clock);
         for (SinkSettings sink : settings.sinks()) {
             readers.add(new AlertReader(
                     client, topics.alerts(), monitor.topicPrefix() + "notify-" + sink.name(), new Pager(sink, around)));
@@ -116,7 +108,7 @@ public final class Notifier implements AutoCloseable {
         return endpoints;
     }
 
-    public NotifyCounters counters() {
+    NotifyCounters counters() {
         return counters;
     }
 

@@ -13,9 +13,11 @@ public final class NotifyCounters {
     private final Map<Count, LongAdder> counts = new ConcurrentHashMap<>();
     private final Map<String, Integer> openIncidents = new ConcurrentHashMap<>();
     private final Map<String, Long> lastToldMs = new ConcurrentHashMap<>();
+    private final Map<String, Long> awaySinceMs = new ConcurrentHashMap<>();
 
     private void add(String what, String of, String detail) {
-        counts.computeIfAbsent(new Count(what, of, detail), created -> new LongAdder()).increment();
+        counts.computeIfAbsent(new Count(what, of, detail), created -> new LongAdder())
+                .increment();
     }
 
     private long get(String what, String of, String detail) {
@@ -30,6 +32,14 @@ public final class NotifyCounters {
 
     void failed(String sink) {
         add("failed", sink, "");
+    }
+
+    void away(String sink, long nowMs) {
+        awaySinceMs.putIfAbsent(sink, nowMs);
+    }
+
+    void there(String sink) {
+        awaySinceMs.remove(sink);
     }
 
     void parked(String sink) {
@@ -65,57 +75,62 @@ public final class NotifyCounters {
     }
 
     /** Pages that a sink took. */
-    public long told(String sink, Page.Kind kind) {
+    long told(String sink, Page.Kind kind) {
         return get("told", sink, kind.name());
     }
 
     /** Attempts that failed; each is made again. */
-    public long failedAttempts(String sink) {
+    long failedAttempts(String sink) {
         return get("failed", sink, "");
     }
 
     /** Pages that were put aside, in the parking topic. */
-    public long parkedPages(String sink) {
+    long parkedPages(String sink) {
         return get("parked", sink, "");
     }
 
     /** How often something began to hold a page back. */
-    public long heldPages(String sink, Hold reason) {
+    long heldPages(String sink, Hold reason) {
         return get("held", sink, reason.name());
     }
 
     /** Incidents that ended while something held them, and were never told. */
-    public long untoldIncidents(String sink, Hold reason) {
+    long untoldIncidents(String sink, Hold reason) {
         return get("untold", sink, reason.name());
     }
 
     /** Episodes that were left out because too many incidents were open. */
-    public long overflowedEpisodes(String sink) {
+    long overflowedEpisodes(String sink) {
         return get("overflowed", sink, "");
     }
 
     /** Heartbeats that a sink took. */
-    public long heartbeats(String sink) {
+    long heartbeats(String sink) {
         return get("beat", sink, "");
     }
 
     /** Commands that were given to trainers. */
-    public long commands(String action) {
+    long commands(String action) {
         return get("commanded", "", action);
     }
 
     /** Links for approval that were used, by what came of it. */
-    public long approvals(String outcome) {
+    long approvals(String outcome) {
         return get("approval", "", outcome);
     }
 
     /** Incidents of a sink that are open; 0 where another instance tells them. */
-    public int incidents(String sink) {
+    int incidents(String sink) {
         return openIncidents.getOrDefault(sink, 0);
     }
 
+    /** Since when the receiver of a sink takes nothing, epoch milliseconds; 0 while it does. */
+    long awaySinceMs(String sink) {
+        return awaySinceMs.getOrDefault(sink, 0L);
+    }
+
     /** When a sink took its latest page, epoch milliseconds; 0 for never. */
-    public long lastToldAtMs(String sink) {
+    long lastToldAtMs(String sink) {
         return lastToldMs.getOrDefault(sink, 0L);
     }
 }

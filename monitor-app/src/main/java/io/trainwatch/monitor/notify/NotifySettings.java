@@ -51,8 +51,7 @@ public record NotifySettings(
 
     /** The same with these sinks. */
     public NotifySettings withSinks(List<SinkSettings> value) {
-        return new NotifySettings(
-                value, routes, grouping, rate, quietHours, links, heartbeat, giveUpAfter, commands);
+        return new NotifySettings(value, routes, grouping, rate, quietHours, links, heartbeat, giveUpAfter, commands);
     }
 
     /** The sink of a name. */

@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  */
 final class NotifyState implements Muting, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NotifyState.class);
-    private static final Duration WRITE_LIMIT = Duration.ofSeconds(5);
+    private static final Duration WRITE_LIMIT = Duration.ofSeconds(10);
     private static final Duration READ_LIMIT = Duration.ofSeconds(30);
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -94,7 +94,10 @@ final class NotifyState implements Muting, AutoCloseable {
             } else if (key.startsWith(ACKNOWLEDGEMENT)) {
                 putOrRemove(acknowledgements, key, value == null ? null : acknowledgement(value));
             } else if (key.startsWith(APPROVAL)) {
-                putOrRemove(approvals, key, value == null ? null : JSON.readTree(value).asLong());
+                putOrRemove(
+                        approvals,
+                        key,
+                        value == null ? null : JSON.readTree(value).asLong());
             } else if (key.startsWith(INCIDENT)) {
                 putOrRemove(incidents, key, value);
             }
@@ -139,18 +142,21 @@ final class NotifyState implements Muting, AutoCloseable {
     }
 
     void silence(Silence silence) throws InterruptedException {
-        write(SILENCE + silence.id(), PageJson.text(out -> {
-            out.writeStartObject();
-            out.writeStringField("id", silence.id());
-            out.writeStringField("project", silence.project());
-            out.writeStringField("run_id", silence.runId());
-            out.writeStringField("detector", silence.detector());
-            out.writeStringField("comment", silence.comment());
-            out.writeStringField("created_by", silence.createdBy());
-            out.writeNumberField("created_at_ms", silence.createdAtMs());
-            out.writeNumberField("expires_at_ms", silence.expiresAtMs());
-            out.writeEndObject();
-        }).getBytes(StandardCharsets.UTF_8));
+        write(
+                SILENCE + silence.id(),
+                PageJson.text(out -> {
+                            out.writeStartObject();
+                            out.writeStringField("id", silence.id());
+                            out.writeStringField("project", silence.project());
+                            out.writeStringField("run_id", silence.runId());
+                            out.writeStringField("detector", silence.detector());
+                            out.writeStringField("comment", silence.comment());
+                            out.writeStringField("created_by", silence.createdBy());
+                            out.writeNumberField("created_at_ms", silence.createdAtMs());
+                            out.writeNumberField("expires_at_ms", silence.expiresAtMs());
+                            out.writeEndObject();
+                        })
+                        .getBytes(StandardCharsets.UTF_8));
         silences.put(SILENCE + silence.id(), silence);
     }
 
@@ -178,14 +184,17 @@ final class NotifyState implements Muting, AutoCloseable {
     }
 
     void acknowledge(Acknowledgement acknowledgement) throws InterruptedException {
-        write(ACKNOWLEDGEMENT + acknowledgement.alertId(), PageJson.text(out -> {
-            out.writeStartObject();
-            out.writeStringField("alert_id", acknowledgement.alertId());
-            out.writeStringField("by", acknowledgement.by());
-            out.writeNumberField("at_ms", acknowledgement.atMs());
-            out.writeNumberField("expires_at_ms", acknowledgement.expiresAtMs());
-            out.writeEndObject();
-        }).getBytes(StandardCharsets.UTF_8));
+        write(
+                ACKNOWLEDGEMENT + acknowledgement.alertId(),
+                PageJson.text(out -> {
+                            out.writeStartObject();
+                            out.writeStringField("alert_id", acknowledgement.alertId());
+                            out.writeStringField("by", acknowledgement.by());
+                            out.writeNumberField("at_ms", acknowledgement.atMs());
+                            out.writeNumberField("expires_at_ms", acknowledgement.expiresAtMs());
+                            out.writeEndObject();
+                        })
+                        .getBytes(StandardCharsets.UTF_8));
         acknowledgements.put(ACKNOWLEDGEMENT + acknowledgement.alertId(), acknowledgement);
     }
 

@@ -38,8 +38,8 @@ final class PageText {
     private static final int MAX_EVIDENCE = 4;
     private static final int MAX_FIRST_NAMES = 5;
     private static final int MAX_APPROVALS = 4;
-    private static final DateTimeFormatter TIME =
-            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT).withZone(ZoneOffset.UTC);
+    private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT)
+            .withZone(ZoneOffset.UTC);
 
     private final Links links;
     private final Function<Alert, List<Link>> approvals;
@@ -63,8 +63,9 @@ final class PageText {
         Alert lead = incident.lead();
         Collection<Alert> episodes = incident.episodes();
         Set<String> runs = incident.runs();
-        Severity severity = kind == Kind.RESOLVED ? incident.toldSeverity().orElse(lead.getSeverity()) : lead.getSeverity();
-        List<Fact> facts = runs.size() > 1 ? factsOfFleet(episodes, lead) : factsOfRun(episodes, lead, nowMs);
+        Severity severity =
+                kind == Kind.RESOLVED ? incident.toldSeverity().orElse(lead.getSeverity()) : lead.getSeverity();
+        List<Fact> facts = runs.size() > 1 ? factsOfFleet(episodes, lead) : factsOfRun(episodes, lead);
         if (held != null) {
             facts.add(new Fact("Held back", held));
         }
@@ -90,7 +91,10 @@ final class PageText {
                 nowMs,
                 runs.size(),
                 lead,
-                episodes.stream().sorted(Incident.WORST_FIRST).limit(MAX_EPISODES).toList(),
+                episodes.stream()
+                        .sorted(Incident.WORST_FIRST)
+                        .limit(MAX_EPISODES)
+                        .toList(),
                 incident.toldSeverity().orElse(severity),
                 false);
     }
@@ -102,8 +106,7 @@ final class PageText {
         String what = lead.getDetector() + (detectors.size() > 1 ? " and " + (detectors.size() - 1) + " more" : "");
         String where = runs > 1 ? runs + " runs" : nameOf(lead);
         return PlainText.line(
-                (kind == Kind.RESOLVED ? "Resolved: " : "")
-                        + (runs > 1 ? where + ": " + what : what + " in " + where),
+                (kind == Kind.RESOLVED ? "Resolved: " : "") + (runs > 1 ? where + ": " + what : what + " in " + where),
                 MAX_TITLE);
     }
 
@@ -129,12 +132,16 @@ final class PageText {
             return PlainText.line(firstNames(episodes) + ". The first: " + lead.getMessage(), MAX_SUMMARY);
         }
         String others = episodes.stream()
-                .filter(alert -> alert != lead && !Incident.isResolved(alert))
+                .filter(alert -> !isSame(alert, lead) && !Incident.isResolved(alert))
                 .map(alert -> alert.getDetector() + (alert.getScope().isEmpty() ? "" : " of " + alert.getScope()))
                 .distinct()
                 .limit(MAX_FIRST_NAMES)
                 .collect(Collectors.joining(", "));
         return PlainText.line(lead.getMessage() + (others.isEmpty() ? "" : " Also: " + others + "."), MAX_SUMMARY);
+    }
+
+    private static boolean isSame(Alert one, Alert other) {
+        return one.getAlertId().equals(other.getAlertId());
     }
 
     private static String firstNames(Collection<Alert> episodes) {
@@ -163,18 +170,21 @@ final class PageText {
                     "Projects",
                     PlainText.line(
                             projects.entrySet().stream()
-                                    .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                                    .sorted(Map.Entry.<String, Long>comparingByValue()
+                                            .reversed())
                                     .limit(MAX_FIRST_NAMES)
                                     .map(Map.Entry::getKey)
                                     .collect(Collectors.joining(", ")),
                             MAX_FACT)));
         }
-        facts.add(new Fact("Since", time(episodes.stream().mapToLong(Alert::getOpenedAtMs).min().orElse(0))));
+        facts.add(new Fact(
+                "Since",
+                time(episodes.stream().mapToLong(Alert::getOpenedAtMs).min().orElse(0))));
         facts.addAll(evidence(lead));
         return facts;
     }
 
-    private static List<Fact> factsOfRun(Collection<Alert> episodes, Alert lead, long nowMs) {
+    private static List<Fact> factsOfRun(Collection<Alert> episodes, Alert lead) {
         List<Fact> facts = new ArrayList<>();
         facts.add(new Fact(
                 "Run",
@@ -187,7 +197,8 @@ final class PageText {
         Long onset = lead.getOnsetStep();
         facts.add(new Fact(
                 "Since",
-                (onset == null ? "" : "step " + onset + ", ") + time(lead.getOpenedAtMs())
+                (onset == null ? "" : "step " + onset + ", ")
+                        + time(lead.getOpenedAtMs())
                         + (lead.getLastStep() == null ? "" : "; now at step " + lead.getLastStep())));
         facts.addAll(evidence(lead));
         facts.add(new Fact("Last good checkpoint", checkpoint(lead)));
@@ -195,7 +206,7 @@ final class PageText {
         if (lost != null && lost > 0) {
             facts.add(new Fact("Accelerator time since the onset", hours(lost)));
         }
-        List<Alert> others = episodes.stream().filter(alert -> alert != lead).toList();
+        List<Alert> others = episodes.stream().filter(alert -> !isSame(alert, lead)).toList();
         if (!others.isEmpty()) {
             facts.add(new Fact(
                     "In the same run",
@@ -235,7 +246,8 @@ final class PageText {
                 facts.add(new Fact(
                         PlainText.line(one.getSignal(), 40),
                         PlainText.line(
-                                number(value) + unit
+                                number(value)
+                                        + unit
                                         + (baseline == null ? "" : ", usually " + number(baseline) + unit)
                                         + (from == null
                                                 ? ""
@@ -249,14 +261,14 @@ final class PageText {
     }
 
     private static List<Likely> causes(Alert alert) {
-        return alert.getCauses().stream().limit(MAX_CAUSES).map(PageText::likely).toList();
+        return alert.getCauses().stream()
+                .limit(MAX_CAUSES)
+                .map(PageText::likely)
+                .toList();
     }
 
     private static Likely likely(Cause cause) {
-        return new Likely(
-                PlainText.line(cause.getTitle(), MAX_FACT),
-                lines(cause.getWhy()),
-                lines(cause.getFix()));
+        return new Likely(PlainText.line(cause.getTitle(), MAX_FACT), lines(cause.getWhy()), lines(cause.getFix()));
     }
 
     private static List<String> lines(List<String> texts) {
@@ -270,7 +282,11 @@ final class PageText {
     static String plain(Page page) {
         StringBuilder text = new StringBuilder(1_000);
         text.append(page.title()).append('\n').append(page.summary()).append("\n\n");
-        page.facts().forEach(fact -> text.append(fact.name()).append(": ").append(fact.value()).append('\n'));
+        page.facts()
+                .forEach(fact -> text.append(fact.name())
+                        .append(": ")
+                        .append(fact.value())
+                        .append('\n'));
         int number = 1;
         for (Likely cause : page.causes()) {
             text.append(number == 1 ? "\nLikely causes\n" : "").append(number++).append(". ");
@@ -280,7 +296,11 @@ final class PageText {
         }
         if (!page.links().isEmpty()) {
             text.append('\n');
-            page.links().forEach(link -> text.append(link.name()).append(": ").append(link.address()).append('\n'));
+            page.links()
+                    .forEach(link -> text.append(link.name())
+                            .append(": ")
+                            .append(link.address())
+                            .append('\n'));
         }
         return text.toString();
     }

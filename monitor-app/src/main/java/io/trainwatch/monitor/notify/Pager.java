@@ -108,6 +108,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     public void release() {
         incidents.restore(List.of());
         counters.openIncidents(name, 0);
+        counters.there(name);
     }
 
     @Override
@@ -182,8 +183,10 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         }
         if (away == null) {
             backoff.succeeded();
+            counters.there(name);
         } else {
             counters.failed(name);
+            counters.away(name, now);
             backoff.failed(clock.millis(), away.retryAfter());
             LOG.warn("Sink {}: {} did not take a page and is tried again: {}", name, sink.target(), away.reason());
         }
@@ -194,7 +197,8 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         return heldSince.isEmpty()
                 ? null
                 : heldSince.entrySet().stream()
-                        .map(entry -> entry.getValue() + " by " + entry.getKey().label().replace('_', ' '))
+                        .map(entry -> entry.getValue() + " by "
+                                + entry.getKey().label().replace('_', ' '))
                         .collect(Collectors.joining(", "));
     }
 
@@ -248,7 +252,10 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                 throw e;
             }
             if (!writeFailed) {
-                LOG.warn("Sink {} cannot keep what it told; after a crash now it would tell it again: {}", name, e.toString());
+                LOG.warn(
+                        "Sink {} cannot keep what it told; after a crash now it would tell it again: {}",
+                        name,
+                        e.toString());
             }
             writeFailed = true;
         }

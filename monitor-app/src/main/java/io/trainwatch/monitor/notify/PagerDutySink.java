@@ -28,7 +28,8 @@ final class PagerDutySink implements Sink {
 
     @Override
     public Receipt tell(Page page) throws InterruptedException {
-        return http.post(address, Map.of("Content-Type", "application/json"), event(page)).receipt();
+        return http.post(address, Map.of("Content-Type", "application/json"), event(page))
+                .receipt();
     }
 
     private String event(Page page) {
@@ -42,10 +43,12 @@ final class PagerDutySink implements Sink {
                 out.writeObjectFieldStart("payload");
                 out.writeStringField(
                         "summary",
-                        PlainText.cut((page.test() ? "[test] " : "") + page.title() + ": " + page.summary(), MAX_SUMMARY));
+                        PlainText.cut(
+                                (page.test() ? "[test] " : "") + page.title() + ": " + page.summary(), MAX_SUMMARY));
                 out.writeStringField("source", page.runs() > 1 ? "trainwatch" : PageText.nameOf(page.lead()));
                 out.writeStringField("severity", severity(page.severity()));
-                out.writeStringField("timestamp", Instant.ofEpochMilli(page.sinceMs()).toString());
+                out.writeStringField(
+                        "timestamp", Instant.ofEpochMilli(page.sinceMs()).toString());
                 out.writeStringField("component", page.lead().getDetector());
                 String project = page.lead().getProject();
                 if (project != null) {
@@ -59,7 +62,8 @@ final class PagerDutySink implements Sink {
                 int number = 1;
                 for (Page.Likely cause : page.causes()) {
                     out.writeStringField(
-                            "Cause " + number++, cause.title() + details("; because ", cause.why()) + details("; do: ", cause.fix()));
+                            "Cause " + number++,
+                            cause.title() + details("; because ", cause.why()) + details("; do: ", cause.fix()));
                 }
                 out.writeEndObject();
                 out.writeEndObject();

@@ -65,14 +65,13 @@ final class PagingApi implements Endpoints {
         }
         JsonNode body = body(context, "by", "for");
         long now = clock.millis();
-        Acknowledgement acknowledgement =
-                new Acknowledgement(id, text(body, "by", ""), now, now + time(body).toMillis());
+        Acknowledgement acknowledgement = new Acknowledgement(
+                id, text(body, "by", ""), now, now + time(body).toMillis());
         state.acknowledge(acknowledgement);
         answer(context, PageJson.text(out -> write(out, acknowledgement)));
     }
 
-    private static void write(JsonGenerator out, Acknowledgement one)
-            throws IOException {
+    private static void write(JsonGenerator out, Acknowledgement one) throws IOException {
         out.writeStartObject();
         out.writeStringField("alert_id", one.alertId());
         out.writeStringField("by", one.by());
@@ -99,7 +98,8 @@ final class PagingApi implements Endpoints {
         String runId = pattern(body, "run_id");
         String detector = pattern(body, "detector");
         if (project == null && runId == null && detector == null) {
-            throw Problem.badRequest("a silence for nothing: give project, run_id or detector; '*' stands for any text");
+            throw Problem.badRequest(
+                    "a silence for nothing: give project, run_id or detector; '*' stands for any text");
         }
         long now = clock.millis();
         if (state.silences(now).size() >= NotifyState.MAX_SILENCES) {
@@ -149,7 +149,8 @@ final class PagingApi implements Endpoints {
     private void unsilence(Context context) throws Problem, InterruptedException {
         String id = context.pathParam("id");
         if (!state.unsilence(id)) {
-            throw Problem.notFound("there is no silence '" + PlainText.line(id, 60) + "'; GET /api/v1/silences lists them");
+            throw Problem.notFound(
+                    "there is no silence '" + PlainText.line(id, 60) + "'; GET /api/v1/silences lists them");
         }
         context.status(204);
     }

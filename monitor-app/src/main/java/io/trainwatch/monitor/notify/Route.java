@@ -33,7 +33,8 @@ public record Route(
                 && matches(detector, alert.getDetector())
                 && (severity == null || alert.getSeverity().compareTo(severity) >= 0)
                 && labels.entrySet().stream()
-                        .allMatch(label -> matches(label.getValue(), alert.getLabels().get(label.getKey())));
+                        .allMatch(label ->
+                                matches(label.getValue(), alert.getLabels().get(label.getKey())));
     }
 
     static boolean matches(@Nullable Glob pattern, @Nullable String text) {

@@ -20,9 +20,7 @@ public record Routes(List<Route> routes) {
 
     /** Whether an alert pages at all. */
     static boolean pages(Alert alert) {
-        return alert.getSeverity() != Severity.info
-                && !alert.getHistorical()
-                && !"off".equals(alert.getPaging());
+        return alert.getSeverity() != Severity.info && !alert.getHistorical() && !"off".equals(alert.getPaging());
     }
 
     boolean lead(Alert alert, String sink) {

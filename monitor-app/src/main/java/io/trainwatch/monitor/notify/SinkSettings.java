@@ -63,7 +63,7 @@ public record SinkSettings(String name, Receiver receiver) {
      *
      * @param server how it is sent
      */
-    public record Email(EmailSink.Server server) implements Receiver {}
+    public record Email(EmailServer server) implements Receiver {}
 
     /** The log of the monitor. */
     public record Log() implements Receiver {}

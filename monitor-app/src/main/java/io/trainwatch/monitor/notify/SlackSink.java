@@ -53,8 +53,9 @@ final class SlackSink implements Sink {
                 out.writeStringField(
                         "text",
                         page.links().stream()
-                                .map(link -> "<" + escaped(link.address().toString()).replace("|", "%7C") + "|"
-                                        + escaped(link.name()).replace("|", "/") + ">")
+                                .map(link ->
+                                        "<" + escaped(link.address().toString()).replace("|", "%7C") + "|"
+                                                + escaped(link.name()).replace("|", "/") + ">")
                                 .collect(Collectors.joining("  ·  ")));
                 out.writeEndObject();
                 out.writeEndArray();

@@ -154,9 +154,9 @@ final class TopicTable implements AutoCloseable {
         if (reading != null) {
             reading.wakeup();
         }
-        thread.interrupt();
         try {
             thread.join(CLOSE_LIMIT.toMillis());
+            thread.interrupt();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

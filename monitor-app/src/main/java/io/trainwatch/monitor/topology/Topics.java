@@ -16,6 +16,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,6 +52,8 @@ public record Topics(String prefix) {
 
     private static final long DAY_MS = 86_400_000;
     private static final int ADMIN_LIMIT_SECONDS = 60;
+    private static final int KNOWN_LIMIT_SECONDS = 10;
+    private static final long KNOWN_RETRY_MS = 50;
     private static final Logger LOG = LoggerFactory.getLogger(Topics.class);
 
     public String events() {
@@ -112,7 +115,7 @@ public record Topics(String prefix) {
                     }
                 }
             }
-            check(admin, wanted);
+            checkOnceKnown(admin, wanted);
         } catch (ExecutionException | TimeoutException e) {
             throw new IllegalStateException(
                     "The topics cannot be listed: " + message(e) + ". Check the bootstrap servers and that they run.",
@@ -120,6 +123,23 @@ public record Topics(String prefix) {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("Interrupted while creating topics.", e);
+        }
+    }
+
+    /** A topic that was created is not known to every broker at once. */
+    private static void checkOnceKnown(Admin admin, Map<String, NewTopic> wanted)
+            throws ExecutionException, InterruptedException, TimeoutException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(KNOWN_LIMIT_SECONDS);
+        while (true) {
+            try {
+                check(admin, wanted);
+                return;
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                Thread.sleep(KNOWN_RETRY_MS);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.monitor.topology.Counting;
+import io.trainwatch.monitor.notify.SampleNotifyMetrics;
 import io.trainwatch.monitor.topology.MonitorCounters;
 import io.trainwatch.run.RunCondition;
 import java.time.InstantSource;
@@ -121,14 +122,14 @@ class MonitorMetricsTest {
                 RunKind.UNKNOWN));
         String text = Scrape.of(
                 new RunMetrics(board, MetricsSettings.DEFAULT, InstantSource.system()),
-                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, DETECTORS, "1.0"));
+                new MonitorMetrics(counters, board, () -> OptionalDouble.of(0), () -> true, DETECTORS, "1.0"),
+                SampleNotifyMetrics.oneTold());
 
         assertThat(text.lines()
                         .filter(line -> line.startsWith("# HELP "))
                         .map(line -> line.substring("# HELP ".length()))
                         .collect(Collectors.toSet()))
                 .isEqualTo(MetricCatalog.all().stream()
-                        .filter(metric -> !metric.name().startsWith("trainwatch_notify_"))
                         .filter(metric -> !metric.name().startsWith("trainwatch_intake_"))
                         .map(metric -> metric.name() + " " + metric.help())
                         .collect(Collectors.toSet()));

@@ -70,8 +70,7 @@ class IncidentsTest {
         take(T0 + MINUTE, resolved(first), resolved(second));
         assertThat(tell(T0 + MINUTE)).isEmpty();
         take(T0 + 2 * MINUTE, resolved(third));
-        assertThat(tell(T0 + 2 * MINUTE))
-                .containsExactly("RESOLVED r non_finite_loss exploding_gradient dead_units");
+        assertThat(tell(T0 + 2 * MINUTE)).containsExactly("RESOLVED r non_finite_loss exploding_gradient dead_units");
         assertThat(incidents.size()).isZero();
     }
 
@@ -105,7 +104,9 @@ class IncidentsTest {
         String key = incidents.due(T0).get(0).incident().key();
         incidents = incidents(RateLimit.DEFAULT, null, null);
         take(T0 + HOUR, nan("r"));
-        assertThat(incidents.due(T0 + HOUR).get(0).incident().key()).isEqualTo(key).matches("[0-9a-f]{32}");
+        assertThat(incidents.due(T0 + HOUR).get(0).incident().key())
+                .isEqualTo(key)
+                .matches("[0-9a-f]{32}");
 
         incidents = incidents(RateLimit.DEFAULT, null, null);
         take(T0 + HOUR, with(nan("r"), alert -> alert.setAlertId("f".repeat(32))));
@@ -289,8 +290,8 @@ class IncidentsTest {
         List<String> told = new ArrayList<>();
         for (Due due : incidents.due(now)) {
             if (incidents.admit(due, now)) {
-                StringBuilder text = new StringBuilder(due.kind() + " "
-                        + due.incident().runs().iterator().next());
+                StringBuilder text = new StringBuilder(
+                        due.kind() + " " + due.incident().runs().iterator().next());
                 due.incident().episodes().forEach(alert -> text.append(' ').append(alert.getDetector()));
                 told.add(text.toString());
                 incidents.told(due, now);

@@ -81,7 +81,7 @@ class ArchitectureTest {
             .whereLayer("web")
             .mayOnlyAccessLayers("run", "judge", "board")
             .whereLayer("intake")
-            .mayOnlyAccessLayers("run", "judge", "board", "web")
+            .mayOnlyAccessLayers("run", "judge", "board", "metrics", "web")
             .whereLayer("notify")
             .mayOnlyAccessLayers("run", "detect", "judge", "board", "topology", "metrics", "web")
             .whereLayer("config")

@@ -1,5 +1,7 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.AttachCommand;
+import io.trainwatch.attach.cli.RunCommand;
 import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -28,6 +30,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             MonitorCommand.class,
             CheckCommand.class,
             EvaluateCommand.class,
+            AttachCommand.class,
+            RunCommand.class,
             TailCommand.class,
             NotifyCommand.class,
             AckCommand.class,
@@ -77,8 +81,7 @@ public final class Trainwatch implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(),
-                "a command is missing: demo, monitor, check, evaluate, tail, notify, ack or silence");
+                spec.commandLine(), "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

@@ -108,6 +108,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     public void release() {
         incidents.restore(List.of());
         counters.openIncidents(name, 0);
+        counters.waitingSince(name, 0);
     }
 
     @Override
@@ -129,6 +130,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
             beat(now);
         }
         counters.openIncidents(name, incidents.size());
+        counters.waitingSince(name, incidents.waitingSinceMs());
     }
 
     private void tellDue(long begunMs) throws InterruptedException {
@@ -167,7 +169,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
             Due due = batch.get(i);
             if (receipt instanceof Receipt.Told) {
                 heldSince.clear();
-                counters.told(name, due.kind(), clock.millis());
+                counters.told(name, due.kind());
                 incidents.told(due, now);
             } else if (receipt instanceof Receipt.Refused refused) {
                 counters.failed(name);

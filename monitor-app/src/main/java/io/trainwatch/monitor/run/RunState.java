@@ -451,6 +451,11 @@ public final class RunState implements RunView, Persistent {
         return acceleratorTime.at(step);
     }
 
+    /** Seconds of training up to a step: the maximum of each point is that of its last step. Empty if not known. */
+    public List<SeriesSnapshot.Bucket> elapsed() {
+        return acceleratorTime.elapsed();
+    }
+
     /** What happened to the run so far. */
     public Story story() {
         return story;

@@ -140,6 +140,13 @@ final class FreeText implements LogFormat {
         void end() {
             records.flush();
         }
+
+        @Override
+        void settled() {
+            if (records.said()) {
+                records.flush();
+            }
+        }
     }
 
     /** The counters of one line. */

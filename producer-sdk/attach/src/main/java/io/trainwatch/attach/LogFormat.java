@@ -18,6 +18,21 @@ public interface LogFormat {
      */
     Optional<String> recognise(LogInput input) throws IOException;
 
+    /** The run id of a log that carries none: by its path. */
+    default String runId(LogInput input) {
+        return RunEvents.runId(input);
+    }
+
+    /** Whether it is text, line by line. */
+    default boolean isText() {
+        return true;
+    }
+
+    /** Whether its writer writes all of it anew each time, with more in it. */
+    default boolean isRewritten() {
+        return false;
+    }
+
     /**
      * Reads a log from its start; closing the reader closes the input.
      *

@@ -29,9 +29,12 @@ def train(log, seed, told=True):
     log.finish()
 
 
+LONG = ["train_val_divergence"]
+"""The evaluation is of the longest sequences: its loss really rises from 0.2 to 0.4 and more while short ones are learned."""
+
 RUNS = [
-    Run("healthy", train, USUAL, seeds=2),
-    Run("healthy", train, USUAL_10, seeds=2),
+    Run("healthy", train, USUAL, allow=LONG, seeds=2),
+    Run("healthy", train, USUAL_10, allow=LONG, seeds=2),
     # the data become harder at once and nobody says so: a spike there is what a person would want to hear of
     Run("healthy-untold", lambda log, seed: train(log, seed, told=False), LOSS, allow=["loss_spike", "loss_divergence"], seeds=2),
 ]

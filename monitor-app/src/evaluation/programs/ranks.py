@@ -1,10 +1,10 @@
 """Four ranks that train together, and what goes wrong between them and their machines.
 
 The ranks take turns on this machine; each measures its own compute time, and a step lasts as long as the slowest of them, as
-it does where they wait for each other. All times and memory figures are measured.
+it does where they wait for each other. Times are CPU times, so that other work on the machine is not a fault of the run;
+memory is what the process really holds.
 """
 
-import threading
 import time
 import zlib
 
@@ -20,8 +20,8 @@ from training import ADAM, cross_entropy, forward, mlp
 
 STEPS, WORLD, SIZE = 600, 4, 192
 TIMES = Way("times", "events", "loss lr times")
-NOISE = ["throughput_drop", "straggler_rank", "input_bottleneck"]
-"""This machine may really be slowed by others while it trains: such an alarm beside the planted one is not wrong."""
+FIELDS = ["throughput_drop", "straggler_rank", "input_bottleneck"]
+"""A slow part makes the step slow: second opinions on one fault."""
 
 
 @jax.jit
@@ -41,18 +41,6 @@ def memory():
         return int(file.read().split()[1]) * 4096
 
 
-class Heart(threading.Thread):
-    """A heartbeat from a thread of its own, which goes on when training does not."""
-
-    def __init__(self, log, interval):
-        super().__init__(daemon=True)
-        self.log, self.interval, self.step, self.stopped = log, interval, 0, threading.Event()
-
-    def run(self):
-        while not self.stopped.wait(self.interval):
-            self.log.event("heartbeat", None, last_step=self.step, phase="train", interval_seconds=self.interval * self.log.speed)
-
-
 def train(log, seed, fault=None, begins=300, profiles=True):
     rng = np.random.default_rng(seed)
     x, y = load_digits(return_X_y=True)
@@ -64,29 +52,25 @@ def train(log, seed, fault=None, begins=300, profiles=True):
     kept, hooks = [], []
     log.start(project="ranks", task="classification", num_classes=10, max_steps=STEPS, global_batch_size=SIZE * WORLD)
     gradient(params[0], x[:SIZE], y[:SIZE])  # compiled before the clock runs
-    heart = None
-    if fault == "hang":
-        log.speed = 40.0  # a clock that runs 40 times as fast: minutes of a real job in seconds
-        heart = Heart(log, 0.25)
-        heart.start()
     window = [[] for _ in range(WORLD)]
     for step in range(1, STEPS + 1):
         on = fault is not None and step > begins
         computes, loads, grads, losses = [], [], [], []
+        jax.block_until_ready(gradient(params[0], x[:SIZE], y[:SIZE]))  # or rank 0 would pay for the fresh parameters
         for rank in range(WORLD):
-            at = time.perf_counter()
+            at = time.process_time()
             for _ in range(4 if on and fault == "slow_loader" else 1):  # the cache is gone: everything is unpacked again
                 zlib.decompress(shards[rank] if on and fault == "slow_loader" else small)
             rows = rng.integers(0, len(x), SIZE)
             bx, by = x[rows], y[rows]
-            loads.append(time.perf_counter() - at)
-            at = time.perf_counter()
+            loads.append(time.process_time() - at)
+            at = time.process_time()
             for _ in range(2 if on and fault == "straggler" and rank == 2 else 1):  # half the clock: twice the time
                 value, grad = jax.block_until_ready(gradient(params[rank], bx, by))
-            computes.append(time.perf_counter() - at)
+            computes.append(time.process_time() - at)
             grads.append(grad)
             losses.append(float(value))
-        at = time.perf_counter()
+        at = time.process_time()
         mean = jax.tree.map(lambda *g: sum(g) / WORLD, *grads)
         fresh, fresh_state = apply(params[0], state[0], mean)
         if fault == "desync" and step == begins:  # one rank misses one all-reduce
@@ -100,7 +84,7 @@ def train(log, seed, fault=None, begins=300, profiles=True):
             hooks = [np.linalg.svd(np.asarray(layer["w"]), compute_uv=False)[0] for layer in params[0].values()]
         if on and fault == "leak":
             kept.append(np.ones(400_000))
-        rest = time.perf_counter() - at
+        rest = time.process_time() - at
         total = max(c + d for c, d in zip(computes, loads)) + rest
         log.step(step, sum(losses) / WORLD, learning_rate=1e-3, step_time_seconds=total,
                  data_time_seconds=max(loads), samples_per_second=SIZE * WORLD / total)
@@ -119,16 +103,6 @@ def train(log, seed, fault=None, begins=300, profiles=True):
             for rank in range(WORLD):
                 log.event("rank_fingerprint", step, rank, world_size=WORLD,
                           fingerprint=float(np.asarray(params[rank]["layer1"]["w"], np.float64).sum()))
-        if heart is not None:
-            heart.step = step
-            if step == begins:  # a worker of the loader waits for a lock that nobody gives back
-                time.sleep(60)
-                break
-    if heart is not None:
-        heart.stopped.set()
-        heart.join()
-        log.file.close()
-        return
     log.finish()
 
 
@@ -136,15 +110,14 @@ RUNS = [
     Run("healthy", train, TIMES, seeds=2),
     Run("healthy-rank-0-only", lambda log, seed: train(log, seed, profiles=False), TIMES, seeds=2),
     Run("straggler", lambda log, seed: train(log, seed, "straggler"), TIMES,
-        [must("straggler_rank", 301, STEPS, "slow_host")], NOISE),
+        [must("straggler_rank", 301, STEPS, "slow_host")], FIELDS),
     Run("slow-loader", lambda log, seed: train(log, seed, "slow_loader"), TIMES,
-        [must("input_bottleneck throughput_drop", 301, STEPS, "slow_data_loading")], NOISE),
+        [must("input_bottleneck throughput_drop", 301, STEPS, "slow_data_loading")], FIELDS),
     Run("debug-hook", lambda log, seed: train(log, seed, "debug_hook"), TIMES,
-        [must("throughput_drop", 301, STEPS)], NOISE),
+        # 20 ms a step are 6 s in all: told, and a warning from 10 s on
+        [must("throughput_drop", 301, STEPS, severity="info")], FIELDS),
     Run("memory-leak", lambda log, seed: train(log, seed, "leak"), TIMES,
-        [must("throughput_drop", 301, STEPS, severity="info")], NOISE),
+        [must("throughput_drop", 301, STEPS, severity="info")], FIELDS),
     Run("rank-missed-a-step", lambda log, seed: train(log, seed, "desync"), TIMES,
-        [must("rank_desync", 300, STEPS)], NOISE + ["rank_desync"]),
-    Run("loader-hangs", lambda log, seed: train(log, seed, "hang"), TIMES,
-        [must("stalled_run", 300, 300)], NOISE + ["stalled_run"]),
+        [must("rank_desync", 300, STEPS)], FIELDS + ["rank_desync"]),
 ]

@@ -80,5 +80,6 @@ RUNS = [
     Run("lr-tiny", lambda log, seed: train(log, seed, "lr_tiny"), USUAL,
         [must("not_learning learning_rate_too_low loss_plateau", 1, STEPS, "learning_rate_too_low")], STUCK),
     Run("overfit-50-samples", small, USUAL, [must("train_val_divergence", 25, STEPS, "overfitting")],
-        ["loss_plateau", "metric_drift"]),
+        # Adam at a loss of 1e-7: it really jumps to 0.1
+        ["loss_plateau", "metric_drift", "loss_spike"]),
 ]

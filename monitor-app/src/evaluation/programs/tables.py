@@ -76,12 +76,13 @@ RUNS = [
         [must("loss_divergence metric_mismatch metric_drift train_val_divergence not_learning exploding_gradient "
               "suspicious_validation", 1, STEPS)], UNSTABLE),
     Run("rare-class", lambda log, seed: train(log, seed, weights=[0.985]), FULL,
-        [must("class_imbalance prediction_collapse", 1, STEPS, "class_imbalance")],
+        # of rare events with noisy labels the majority alone is the right answer at a threshold of 0.5: told, and no more
+        [must("class_imbalance prediction_collapse", 1, STEPS, "class_imbalance", severity="info")],
         STUCK + ["class_imbalance", "loss_spike"]),
     Run("columns-swapped", lambda log, seed: train(log, seed, drift=1000), FULL,
         [must("feature_drift", 1001, 1200, "data_source_changed")], UNSTABLE + ["feature_drift", "abnormal_input"]),
     Run("not-normalised", lambda log, seed: train(log, seed, scale=300.0), FULL,
-        [must("abnormal_input", 1, 200, "unnormalised_input")], UNSTABLE + ["abnormal_input"]),
+        [must("abnormal_input", 1, STEPS // 2, "unnormalised_input")], UNSTABLE + ["abnormal_input"]),
     Run("evaluation-duplicated", lambda log, seed: train(log, seed, duplicated=True), USUAL,
         [must("preflight_failed suspicious_validation", None, STEPS, "leakage")]),
     Run("no-zero-grad", no_zero_grad, USUAL,

@@ -1,11 +1,12 @@
 """Produces events to Kafka with confluent-kafka, keyed by run, acknowledged by all in-sync replicas, in order.
 
 The client never gives up (no message timeout): what it has taken stays in order through every outage. It is made on a
-thread of its own, which then reads the commands for this run.
+thread of its own, which then waits for its acknowledgements; another reads the commands for this run.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any, Dict, Optional, Sequence
@@ -18,10 +19,16 @@ from trainwatch.internal.log import log
 from trainwatch.internal.transports import OnCommands
 
 _CONNECT_RETRY = 2.0
+_POLL = 0.05
+
+#: The client tells of every broker that it does not reach, again and again; the sender says so once.
+_quiet = logging.getLogger("trainwatch.kafka")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
 
 
 class KafkaTransport:
-    """The sender produces and polls; delivery reports count in its thread."""
+    """The sender produces; what has become of it counts in the thread of the client."""
 
     takes_json = False
 
@@ -34,7 +41,8 @@ class KafkaTransport:
         self._said = False
         self.settled = 0
         self.rejected = 0
-        threading.Thread(target=self._connect, name="trainwatch-kafka", daemon=True).start()
+        threading.Thread(target=self._work, name="trainwatch-kafka", daemon=True).start()
+        threading.Thread(target=self._listen, name="trainwatch-commands", daemon=True).start()
 
     def is_ready(self) -> bool:
         """Whether it pays to offer something."""
@@ -45,7 +53,6 @@ class KafkaTransport:
         producer = self._producer
         if producer is None or self._closed.is_set():
             return 0
-        producer.poll(0)
         taken = 0
         for event in events:
             try:
@@ -53,7 +60,6 @@ class KafkaTransport:
             except BufferError:
                 break
             taken += 1
-        producer.poll(0)
         return taken
 
     def _on_delivery(self, error: Any, message: Any) -> None:
@@ -69,24 +75,35 @@ class KafkaTransport:
         self._closed.set()
         self._producer = None
 
-    def _connect(self) -> None:
+    def _work(self) -> None:
+        """Makes the client, then waits for what becomes of the events."""
         said = False
-        while not self._closed.is_set():
+        while self._producer is None and not self._closed.is_set():
             try:
                 import confluent_kafka
 
-                self._producer = confluent_kafka.Producer(self._settings())
-                break
+                self._producer = confluent_kafka.Producer(self._settings(), logger=_quiet)
             except Exception as e:
                 if not said:
                     said = True
                     remedy = "; pip install 'trainwatch[kafka]'" if isinstance(e, ImportError) else ""
                     log.warning("no Kafka client yet, trying again every %d s: %s%s", _CONNECT_RETRY, e, remedy)
                 self._closed.wait(_CONNECT_RETRY)
-        try:
-            self._read_commands()
-        except Exception as e:
-            log.info("run %s gets no commands over Kafka: %s", self._run_id, e)
+        producer = self._producer
+        while producer is not None and not self._closed.is_set():
+            producer.poll(_POLL)
+        if producer is not None:
+            producer.purge()  # else it says on standard error what the spool keeps anyway
+
+    def _listen(self) -> None:
+        """Reads the commands."""
+        while self._producer is None and not self._closed.wait(_POLL):
+            pass
+        if not self._closed.is_set():
+            try:
+                self._read_commands()
+            except Exception as e:
+                log.info("run %s gets no commands over Kafka: %s", self._run_id, e)
 
     def _settings(self) -> Dict[str, Any]:
         return {
@@ -119,7 +136,8 @@ class KafkaTransport:
                 "group.id": "trainwatch-" + self._run_id,
                 "enable.auto.commit": False,
                 "allow.auto.create.topics": False,
-            }
+            },
+            logger=_quiet,
         )
         codec = Codec.of("Command")
         try:

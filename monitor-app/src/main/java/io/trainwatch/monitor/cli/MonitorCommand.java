@@ -193,6 +193,7 @@ final class MonitorCommand implements Callable<Integer> {
                         configuration.monitor().bootstrapServers(),
                         configuration.monitor().clientProperties(),
                         monitor.topics().events(),
+                        monitor.board(),
                         commands::of);
                 WebServer web = WebServer.start(
                         configuration.http(),

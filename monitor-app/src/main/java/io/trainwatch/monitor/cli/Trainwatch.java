@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.cli;
 
 import io.trainwatch.attach.cli.AttachCommand;
+import io.trainwatch.attach.cli.ImportCommand;
 import io.trainwatch.attach.cli.RunCommand;
 import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;
@@ -32,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             EvaluateCommand.class,
             AttachCommand.class,
             RunCommand.class,
+            ImportCommand.class,
             TailCommand.class,
             NotifyCommand.class,
             AckCommand.class,

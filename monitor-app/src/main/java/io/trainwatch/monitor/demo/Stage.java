@@ -72,6 +72,7 @@ final class Stage implements AutoCloseable {
                     kafka.bootstrapServers(),
                     Map.of(),
                     monitor.topics().events(),
+                    monitor.board(),
                     runId -> List.of()));
             metrics.prometheus().register(intake.metrics());
             web = built(WebServer.start(

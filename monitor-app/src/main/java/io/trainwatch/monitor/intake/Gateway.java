@@ -44,11 +44,16 @@ final class Gateway {
      * @throws Problem if too many are read already, or what {@link RequestBody} and the reader say
      */
     <T> T read(Context context, Protocol protocol, Reader<T> reader) throws Problem, IOException {
+        return read(context, protocol, settings.maxBodyBytes(), reader);
+    }
+
+    /** The same for a protocol whose bodies are shorter. */
+    <T> T read(Context context, Protocol protocol, int maxBytes, Reader<T> reader) throws Problem, IOException {
         if (!readers.tryAcquire()) {
             throw busy(context, protocol, settings.maxRequests() + " requests are being read (intake.max_requests)");
         }
         try {
-            byte[] body = RequestBody.read(context, settings.maxBodyBytes());
+            byte[] body = RequestBody.read(context, Math.min(maxBytes, settings.maxBodyBytes()));
             counters.bytes(protocol, body.length);
             return reader.read(body);
         } catch (Problem e) {

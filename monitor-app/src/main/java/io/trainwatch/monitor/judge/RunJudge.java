@@ -304,6 +304,7 @@ public final class RunJudge {
                 run.state.story().milestones(),
                 run.state.story().forgotten(),
                 run.state.facts().kind(),
-                run.state.elapsed());
+                run.state.elapsed(),
+                run.state.heatMaps());
     }
 }

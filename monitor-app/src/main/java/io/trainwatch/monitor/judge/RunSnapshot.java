@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Alert;
+import io.trainwatch.monitor.run.HeatMap;
 import io.trainwatch.monitor.run.Milestone;
 import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.run.RunKind;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param kind what decides which runs its losses may be compared with
  * @param elapsed seconds of training, pauses between attempts left out: the maximum of each point is that of its last step;
  *     empty if the run has no clock
+ * @param heatMaps what its layers and features did, as far as it sends them
  */
 public record RunSnapshot(
         RunStatus status,
@@ -29,10 +31,11 @@ public record RunSnapshot(
         List<Milestone> milestones,
         long milestonesForgotten,
         RunKind kind,
-        List<SeriesSnapshot.Bucket> elapsed) {
+        List<SeriesSnapshot.Bucket> elapsed,
+        List<HeatMap> heatMaps) {
     public static final int MAX_ALERTS = 64;
 
-    /** A run without a clock. */
+    /** A run without a clock, that sends nothing of its layers and features. */
     public RunSnapshot(
             RunStatus status,
             Map<String, SeriesSnapshot> series,
@@ -40,7 +43,7 @@ public record RunSnapshot(
             List<Milestone> milestones,
             long milestonesForgotten,
             RunKind kind) {
-        this(status, series, alerts, milestones, milestonesForgotten, kind, List.of());
+        this(status, series, alerts, milestones, milestonesForgotten, kind, List.of(), List.of());
     }
 
     /** What happened to the run, in time order. */

@@ -34,6 +34,11 @@ public record EventBounds(Field field, String detail) {
         return step != null ? step : number("seq", event.getSeq());
     }
 
+    /** Whether a run may be called so. */
+    public static boolean isRunId(String text) {
+        return runId(text) == null;
+    }
+
     private static @Nullable EventBounds runId(String runId) {
         int length = runId.length();
         if (length == 0 || length > MAX_RUN_ID_CHARS) {

@@ -11,6 +11,7 @@ import io.trainwatch.monitor.board.Fleet;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.monitor.judge.RunStory;
+import io.trainwatch.monitor.run.HeatMap;
 import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.RunCondition;
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code GET /api/v1/runs/{id}/series/{name}?points=}: one series in at most {@code points} stretches, each with its
  *       extremes
  *   <li>{@code GET /api/v1/runs/{id}/series?name=&name=&points=}: several of them at once, each as columns
+ *   <li>{@code GET /api/v1/runs/{id}/heatmaps}: what its layers and features did, as far as it sends them
  *   <li>{@code GET /api/v1/runs/{id}/alerts?severity=&state=}: its episodes, open ones first
  *   <li>{@code GET /api/v1/runs/{id}/story}: what happened to it in time order: starts, phases, resumes, checkpoints, best
  *       evaluations, its end, and its episodes as they began and ended
@@ -73,6 +75,7 @@ final class RunsApi {
         routes.get("/api/v1/runs/{id}", api::run);
         routes.get("/api/v1/runs/{id}/series", api::severalSeries);
         routes.get("/api/v1/runs/{id}/series/<name>", api::series);
+        routes.get("/api/v1/runs/{id}/heatmaps", api::heatMaps);
         routes.get("/api/v1/runs/{id}/alerts", api::alertsOfRun);
         routes.get("/api/v1/runs/{id}/story", api::story);
         routes.get("/api/v1/alerts", api::alerts);
@@ -128,18 +131,11 @@ final class RunsApi {
                 out.writeEndObject();
             }
             out.writeEndArray();
+            out.writeNumberField("heat_maps", run.heatMaps().size());
             writeKind(run.kind(), out);
             out.writeObjectFieldStart("elapsed");
-            out.writeArrayFieldStart("step");
-            for (SeriesSnapshot.Bucket point : run.elapsed()) {
-                out.writeNumber(point.lastStep());
-            }
-            out.writeEndArray();
-            out.writeArrayFieldStart("seconds");
-            for (SeriesSnapshot.Bucket point : run.elapsed()) {
-                out.writeNumber((float) point.max());
-            }
-            out.writeEndArray();
+            writeSteps(run.elapsed(), out);
+            writeColumn("seconds", run.elapsed(), SeriesSnapshot.Bucket::max, out);
             out.writeEndObject();
             out.writeEndObject();
         });
@@ -185,15 +181,19 @@ final class RunsApi {
         out.writeStringField("name", series.name());
         out.writeNumberField("points", series.points());
         Json.number(out, "last", series.last());
+        writeSteps(buckets, out);
+        writeColumn("min", buckets, SeriesSnapshot.Bucket::min, out);
+        writeColumn("mean", buckets, SeriesSnapshot.Bucket::mean, out);
+        writeColumn("max", buckets, SeriesSnapshot.Bucket::max, out);
+        out.writeEndObject();
+    }
+
+    private static void writeSteps(List<SeriesSnapshot.Bucket> buckets, JsonGenerator out) throws IOException {
         out.writeArrayFieldStart("step");
         for (SeriesSnapshot.Bucket bucket : buckets) {
             out.writeNumber(bucket.lastStep());
         }
         out.writeEndArray();
-        writeColumn("min", buckets, SeriesSnapshot.Bucket::min, out);
-        writeColumn("mean", buckets, SeriesSnapshot.Bucket::mean, out);
-        writeColumn("max", buckets, SeriesSnapshot.Bucket::max, out);
-        out.writeEndObject();
     }
 
     private static void writeColumn(
@@ -239,6 +239,32 @@ final class RunsApi {
                 Json.number(out, "min", bucket.min());
                 Json.number(out, "mean", bucket.mean());
                 Json.number(out, "max", bucket.max());
+                out.writeEndObject();
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    private void heatMaps(Context context) throws Problem {
+        Query.of(context);
+        RunSnapshot run = find(context);
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeArrayFieldStart("heat_maps");
+            for (HeatMap map : run.heatMaps()) {
+                out.writeStartObject();
+                out.writeStringField("title", map.title());
+                out.writeStringField("unit", map.unit());
+                out.writeArrayFieldStart("rows");
+                for (HeatMap.Row row : map.rows()) {
+                    out.writeStartObject();
+                    out.writeStringField("name", row.name());
+                    writeSteps(row.buckets(), out);
+                    writeColumn("mean", row.buckets(), SeriesSnapshot.Bucket::mean, out);
+                    out.writeEndObject();
+                }
+                out.writeEndArray();
                 out.writeEndObject();
             }
             out.writeEndArray();

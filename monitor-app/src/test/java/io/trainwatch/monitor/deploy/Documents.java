@@ -2,13 +2,15 @@ package io.trainwatch.monitor.deploy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.yaml.snakeyaml.LoaderOptions;
+import org.yaml.snakeyaml.Yaml;
+import org.yaml.snakeyaml.constructor.SafeConstructor;
 
 /** Files of the repository that other programs read. */
 final class Documents {
@@ -16,7 +18,6 @@ final class Documents {
     static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
 
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
 
     private Documents() {}
 
@@ -25,14 +26,15 @@ final class Documents {
     }
 
     static JsonNode yaml(Path file) throws IOException {
-        return YAML.readTree(file.toFile());
+        return yamls(Files.readString(file)).get(0);
     }
 
-    /** The documents of a file that are separated by {@code ---}. */
-    static List<JsonNode> yamls(Path file) throws IOException {
-        return YAML.readerFor(JsonNode.class)
-                .<JsonNode>readValues(file.toFile())
-                .readAll();
+    /** The documents of a text, parted by {@code ---}; anchors and merge keys are resolved. */
+    static List<JsonNode> yamls(String text) {
+        return StreamSupport.stream(
+                        new Yaml(new SafeConstructor(new LoaderOptions())).loadAll(text).spliterator(), false)
+                .map(document -> JSON.<JsonNode>valueToTree(document))
+                .toList();
     }
 
     static Stream<JsonNode> elements(JsonNode array) {

@@ -57,6 +57,7 @@ final class IntakeRig implements AutoCloseable {
                 kafka.bootstrapServers(),
                 Map.of(),
                 TOPICS.events(),
+                board,
                 runId -> commands.getOrDefault(runId, List.of()));
         metrics.register(intake.metrics());
         web = WebServer.start(

@@ -20,7 +20,8 @@ import java.util.stream.Stream;
  * install; with {@code CI=true} in the environment it fails instead.
  */
 record Python(String version, Path interpreter) {
-    static final Path PACKAGE = Path.of("..", "producer-sdk", "python").toAbsolutePath().normalize();
+    static final Path PACKAGE =
+            Path.of("..", "producer-sdk", "python").toAbsolutePath().normalize();
 
     private static final int NEWEST = 14;
     private static final int OLDEST = 9;
@@ -40,7 +41,9 @@ record Python(String version, Path interpreter) {
                 found.add(new Python(version, Path.of(name)));
             }
         });
-        return found.isEmpty() ? List.of(missing("python3 is not on the PATH: apt-get install python3 python3-venv")) : found;
+        return found.isEmpty()
+                ? List.of(missing("python3 is not on the PATH: apt-get install python3 python3-venv"))
+                : found;
     }
 
     /** This Python with the packages installed, e.g. {@code .[test]}; an environment that is there already is kept. */
@@ -81,7 +84,9 @@ record Python(String version, Path interpreter) {
         builder.environment().putAll(environment);
         Process process = builder.start();
         try {
-            assertThat(process.waitFor(15, TimeUnit.MINUTES)).as("%s ends", command).isTrue();
+            assertThat(process.waitFor(15, TimeUnit.MINUTES))
+                    .as("%s ends", command)
+                    .isTrue();
             return process.exitValue();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -18,10 +18,11 @@ class PythonPackageIT {
                 .map(python -> Map.entry(python.version(), CompletableFuture.supplyAsync(() -> outcomeOn(python))))
                 .toList()
                 .stream()
-                .map(run -> DynamicTest.dynamicTest("Python " + run.getKey(), () -> assertThat(
-                                run.getValue().join())
-                        .contains(" passed")
-                        .doesNotContain(" failed", " error")));
+                .map(run -> DynamicTest.dynamicTest(
+                        "Python " + run.getKey(),
+                        () -> assertThat(run.getValue().join())
+                                .contains(" passed")
+                                .doesNotContain(" failed", " error")));
     }
 
     private static String outcomeOn(Python python) {

@@ -98,6 +98,12 @@ final class Browser implements AutoCloseable {
         until("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
+    /** Goes to another place of the same page, as a link does. */
+    void go(String hash) {
+        value("document.getElementById('page').replaceChildren()");
+        value("location.hash = " + quoted(hash));
+    }
+
     /** The value of an expression, which may be a promise. */
     JsonNode value(String expression) {
         JsonNode answer =

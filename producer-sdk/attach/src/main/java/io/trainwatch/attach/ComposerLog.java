@@ -24,8 +24,10 @@ import org.jspecify.annotations.Nullable;
  * cross entropy of the evaluation that of the evaluation; times and settings are passed over.
  */
 final class ComposerLog implements LogFormat {
-    private static final Pattern FILE_METRIC = Pattern.compile("^\\[metric]\\[batch=(\\d{1,15})]: ([^:\\s]{1,256}): (\\S{1,64})\\s*$");
-    private static final Pattern BATCH = Pattern.compile("^\\[(?:epoch=\\d+(?:/\\d+)?]\\[)?batch=(\\d{1,15})(?:/(\\d{1,15}))?]:\\s*$");
+    private static final Pattern FILE_METRIC =
+            Pattern.compile("^\\[metric]\\[batch=(\\d{1,15})]: ([^:\\s]{1,256}): (\\S{1,64})\\s*$");
+    private static final Pattern BATCH =
+            Pattern.compile("^\\[(?:epoch=\\d+(?:/\\d+)?]\\[)?batch=(\\d{1,15})(?:/(\\d{1,15}))?]:\\s*$");
     private static final Pattern CONSOLE_METRIC =
             Pattern.compile("^\\s+(?:Train|Eval) ([^:\\s]{1,256}): (\\S{1,64})\\s*$");
 

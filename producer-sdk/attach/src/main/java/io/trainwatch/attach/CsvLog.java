@@ -138,7 +138,7 @@ final class CsvLog implements LogFormat {
     }
 
     /** The fields of one line; null if its quotes do not close. */
-    private static @Nullable List<String> fields(String line, char separator) {
+    static @Nullable List<String> fields(String line, char separator) {
         List<String> fields = new ArrayList<>();
         try (CsvParser parser = CSV.createParser(line)) {
             parser.setSchema(CsvSchema.emptySchema().withColumnSeparator(separator));

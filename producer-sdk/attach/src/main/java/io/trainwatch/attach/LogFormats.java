@@ -12,6 +12,8 @@ public final class LogFormats {
             new HuggingFaceTrainerState(),
             new TensorBoardEvents(),
             new WandbLog(),
+            new MlflowRun(),
+            new PointTable(),
             new MetricLines(),
             new LlmC(),
             new OlmoLog(),

@@ -92,6 +92,11 @@ final class RunEvents {
                 : printable;
     }
 
+    /** A run of a log that names its runs, whose events come in one order with those of the others. */
+    static RunEvents of(LogInput input, String runId, Deque<LogEntry> entries) {
+        return new RunEvents(input, bounded(runId), entries);
+    }
+
     /** Another run of the same log, whose events come in one order with those of this one. */
     RunEvents beside(String run) {
         return new RunEvents(input, bounded(fileRunId + ":" + run), entries);

@@ -331,8 +331,7 @@ final class WandbLog implements LogFormat {
             RunFinished finished =
                     Endings.finished(code == 0 ? FinishStatus.completed : FinishStatus.failed, null, null);
             finished.setExitCode(code);
-            events.add(
-                    number, recordStart, journal.lastStep() < 0 ? null : (Long) journal.lastStep(), null, finished);
+            events.add(number, recordStart, journal.lastStep() < 0 ? null : (Long) journal.lastStep(), null, finished);
         }
 
         @Override

@@ -20,12 +20,13 @@ import java.util.regex.Pattern;
  * classes counts. {@code results.csv} says the same and more.
  */
 final class YoloLog implements LogFormat {
-    private static final Pattern HEADER =
-            Pattern.compile("^\\s*Epoch\\s+(?i:gpu_mem)\\s+([a-zA-Z_0-9 ]{1,200}?)\\s+(?:Instances|labels|targets|total)\\b.*");
-    private static final Pattern ROW =
-            Pattern.compile("^\\s*(\\d{1,9})/(\\d{1,9})\\s+[\\d.]{1,10}[KMG]?\\s+([-+\\d.eEnaif \\t]{1,400}):\\s*100%.*");
+    private static final Pattern HEADER = Pattern.compile(
+            "^\\s*Epoch\\s+(?i:gpu_mem)\\s+([a-zA-Z_0-9 ]{1,200}?)\\s+(?:Instances|labels|targets|total)\\b.*");
+    private static final Pattern ROW = Pattern.compile(
+            "^\\s*(\\d{1,9})/(\\d{1,9})\\s+[\\d.]{1,10}[KMG]?\\s+([-+\\d.eEnaif \\t]{1,400}):\\s*100%.*");
     private static final Pattern CLASSES = Pattern.compile("^\\s*Class\\s+Images\\s+(?:Instances|Labels)\\s+.*");
-    private static final Pattern ALL = Pattern.compile("^\\s*all\\s+\\d{1,12}\\s+\\d{1,12}\\s+(\\S+)\\s+(\\S+)\\s+(\\S+)\\s+(\\S+).*");
+    private static final Pattern ALL =
+            Pattern.compile("^\\s*all\\s+\\d{1,12}\\s+\\d{1,12}\\s+(\\S+)\\s+(\\S+)\\s+(\\S+)\\s+(\\S+).*");
     private static final List<String> SCORES = List.of("precision", "recall", "mAP50", "mAP50-95");
 
     @Override

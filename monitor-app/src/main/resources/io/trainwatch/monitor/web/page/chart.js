@@ -143,15 +143,83 @@ export class Chart {
     if (!this.#chart) {
       return;
     }
-    this.#chart.setOption(option(picture), { replaceMerge: ["series"] });
-    if (matchMedia("(pointer: fine)").matches) {
+    this.#chart.setOption(this.option(picture), { replaceMerge: ["series"] });
+    if (this.zoomable() && matchMedia("(pointer: fine)").matches) {
       this.#chart.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true });
     }
+  }
+
+  option(picture) {
+    return option(picture);
+  }
+
+  zoomable() {
+    return true;
   }
 
   close() {
     this.#observer.disconnect();
     this.#chart?.dispose();
+  }
+}
+
+/** Rows of layers or features over steps, told by colour; what was not finite or not sent stays empty. */
+export class HeatChart extends Chart {
+  constructor(label) {
+    super(null, label);
+  }
+
+  option(map) {
+    const columns = map.rows.reduce((longest, row) => (row.step.length > longest.length ? row.step : longest), []);
+    const cells = [];
+    map.rows.forEach((row, y) =>
+      row.mean.forEach((value, i) => {
+        if (value !== null) {
+          cells.push([nearest(columns, row.step[i]), y, value]);
+        }
+      }),
+    );
+    const values = cells.map((cell) => cell[2]);
+    const end = Math.max(...values, 0);
+    const low = map.unit === "log10" ? Math.min(...values) : map.unit === "share" ? 0 : -Math.max(1, ...values.map(Math.abs));
+    const high = map.unit === "log10" ? Math.max(...values) : map.unit === "share" ? Math.max(0.1, end) : -low;
+    const muted = css("--muted");
+    return {
+      animation: false,
+      textStyle: { fontFamily: css("--font"), color: css("--ink") },
+      grid: { left: 6, right: 12, top: 6, bottom: 34, containLabel: true },
+      xAxis: { type: "category", data: columns.map(String), axisLabel: { color: muted, formatter: (step) => AXES.step.format(Number(step)) }, axisTick: { show: false }, axisLine: { show: false } },
+      yAxis: { type: "category", inverse: true, data: map.rows.map((row) => row.name), axisLabel: { color: muted, fontSize: 10, width: 110, overflow: "truncate" }, axisTick: { show: false }, axisLine: { show: false } },
+      tooltip: {
+        confine: true,
+        className: "tip",
+        transitionDuration: 0,
+        backgroundColor: css("--panel"),
+        borderColor: css("--line"),
+        textStyle: { color: css("--ink"), fontSize: 12 },
+        formatter: ({ value: [x, y, value] }) =>
+          h("div", { class: "tip-body" }, h("div", { class: "quiet" }, `to step ${whole(columns[x])}`), h("bdi", { dir: "auto" }, map.rows[y].name), " ", h("b", null, decimal(map.unit === "log10" ? 10 ** value : value))),
+      },
+      visualMap: {
+        min: low,
+        max: high === low ? low + 1 : high,
+        calculable: false,
+        orient: "horizontal",
+        left: "center",
+        bottom: 0,
+        itemHeight: 120,
+        itemWidth: 8,
+        text: [decimal(map.unit === "log10" ? 10 ** high : high), decimal(map.unit === "log10" ? 10 ** low : low)],
+        textStyle: { color: muted, fontSize: 11 },
+        // Cividis-like, or blue to orange where 0 is the middle: both are told apart by every kind of colour vision.
+        inRange: { color: low < 0 && map.unit !== "log10" ? ["#0072B2", isDark() ? "#161c22" : "#ffffff", "#D55E00"] : ["#00204D", "#31446B", "#666970", "#958F78", "#CBBA69", "#FFE945"] },
+      },
+      series: [{ type: "heatmap", data: cells, emphasis: { disabled: true }, progressive: 0 }],
+    };
+  }
+
+  zoomable() {
+    return false;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { alertCard, isOpen } from "./alert.js";
 import { get, runPath } from "./api.js";
-import { AXES, Chart, colour, place } from "./chart.js";
+import { AXES, Chart, colour, HeatChart, place } from "./chart.js";
 import { bdi, h, setAttribute, setText } from "./dom.js";
 import { decimal, duration, moment, number, plural, shortDuration, whole } from "./format.js";
 import { health, icon } from "./health.js";
@@ -27,7 +27,9 @@ class Run {
   #charts = h("div", { class: "charts" });
   #tools = h("div", { class: "filters tools" });
   #more = h("div", { class: "chips" });
+  #heat = h("div", { class: "charts" });
   #plots = new Map();
+  #heats = new Map();
   #extra = new Set();
   #selected = null;
   #data = null;
@@ -43,7 +45,7 @@ class Run {
     main.append(
       this.#head,
       this.#facts,
-      h("div", { class: "columns" }, h("div", { class: "side" }, this.#alerts, this.#unchecked, this.#story), h("div", { class: "curves" }, this.#tools, this.#charts, this.#more)),
+      h("div", { class: "columns" }, h("div", { class: "side" }, this.#alerts, this.#unchecked, this.#story), h("div", { class: "curves" }, this.#tools, this.#charts, this.#heat, this.#more)),
     );
     this.#stop = live.follow((change) => {
       if (change.changed === null || change.changed.includes(id)) {
@@ -61,6 +63,7 @@ class Run {
     this.#aborted.abort();
     clearInterval(this.#clock);
     this.#plots.forEach((plot) => plot.chart.close());
+    this.#heats.forEach((chart) => chart.close());
   }
 
   title() {
@@ -101,6 +104,7 @@ class Run {
         get(runPath(this.#id, "/story"), this.#aborted.signal),
       ]);
       this.#data = { ...run, alerts: alerts.alerts, story: story.story, forgotten: story.forgotten, series: run.series };
+      this.#data.heat = run.heat_maps ? (await get(runPath(this.#id, "/heatmaps"), this.#aborted.signal)).heat_maps : [];
       await this.#curves();
       this.#paint();
     } catch (problem) {
@@ -389,6 +393,15 @@ class Run {
         }),
       );
       plot.chart.show({ axis, log, weight: chosen.weight, curves, bands, marks });
+    }
+    for (const map of this.#data.heat) {
+      let chart = this.#heats.get(map.title);
+      if (!chart) {
+        chart = new HeatChart(`${map.title} over steps`);
+        this.#heats.set(map.title, chart);
+        this.#heat.append(h("section", { class: "panel chart heat", "aria-label": map.title }, h("header", null, h("h2", null, map.title)), chart.element));
+      }
+      chart.show(map);
     }
     for (const [key, plot] of this.#plots) {
       if (!kept.has(key)) {

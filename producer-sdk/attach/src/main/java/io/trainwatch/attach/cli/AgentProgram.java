@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "trainwatch-agent",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {AttachCommand.class, RunCommand.class},
+        subcommands = {AttachCommand.class, RunCommand.class, ImportCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = AgentProgram.Version.class,
         description = "Sends what training jobs write in their logs to a trainwatch monitor.",
@@ -45,7 +45,8 @@ public final class AgentProgram implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
+                spec.commandLine(),
+                "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
     }
 
     /** The version of the build. */

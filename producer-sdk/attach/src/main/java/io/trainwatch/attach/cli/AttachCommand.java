@@ -80,7 +80,9 @@ public final class AttachCommand implements Callable<Integer> {
     @Nullable
     Path state;
 
-    @Option(names = "--once", description = "Read what is there, deliver it and leave; the next call goes on from there.")
+    @Option(
+            names = "--once",
+            description = "Read what is there, deliver it and leave; the next call goes on from there.")
     boolean once;
 
     @Option(names = "--dry-run", description = "Read what is there, and say what would have been sent.")
@@ -149,8 +151,8 @@ public final class AttachCommand implements Callable<Integer> {
         }
         long sent = agent.attachments().stream().mapToLong(Attachment::sent).sum();
         say(sent + " events of " + agent.attachments().size() + " logs were sent");
-        boolean failed = agent.attachments().isEmpty()
-                || agent.attachments().stream().anyMatch(one -> one.failure() != null);
+        boolean failed =
+                agent.attachments().isEmpty() || agent.attachments().stream().anyMatch(one -> one.failure() != null);
         return failed ? COULD_NOT : 0;
     }
 

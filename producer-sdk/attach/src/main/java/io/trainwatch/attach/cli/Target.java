@@ -5,8 +5,8 @@ import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.PatternLog;
 import io.trainwatch.attach.follow.Settings;
 import io.trainwatch.sdk.Forwarder;
-import io.trainwatch.sdk.Trainwatch;
 import io.trainwatch.sdk.TrainingRunBuilder;
+import io.trainwatch.sdk.Trainwatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -101,7 +101,8 @@ final class Target {
                     "where to send is missing: give --to kafka:HOST:PORT, or set "
                             + TrainingRunBuilder.LOCATION_VARIABLE);
         }
-        try (Forwarder checked = Trainwatch.forward(where)) {
+        try {
+            Trainwatch.forward(where).close();
             return where;
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--to: " + e.getMessage(), e);

@@ -4,7 +4,6 @@ import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -15,10 +14,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -125,7 +127,7 @@ public final class Agent implements AutoCloseable {
         if (logs.containsKey(absolute)) {
             return;
         }
-        if (logs.size() >= MAX_LOGS) {
+        if (logs.size() >= MAX_LOGS && !settings.once()) {
             if (!tooMany) {
                 tooMany = true;
                 say.accept("more than " + MAX_LOGS + " logs: the others are left alone; attach to fewer directories");
@@ -211,12 +213,17 @@ public final class Agent implements AutoCloseable {
             say.accept(directory + ": cannot be searched: " + e.getMessage());
             return;
         }
+        Set<Path> whole = new HashSet<>();
+        files.keySet().stream().filter(Agent::speaksForItsFolder).forEach(file -> whole.add(file.getParent()));
         long oldest = System.currentTimeMillis() - ofLast.toMillis();
         for (Map.Entry<Path, BasicFileAttributes> file : files.entrySet()) {
             if (stop.getCount() == 0) {
                 return;
             }
-            Path path = file.getKey().toAbsolutePath().normalize();
+            Path path = real(file.getKey());
+            if (isSpokenFor(file.getKey(), whole)) {
+                continue;
+            }
             long bytes = file.getValue().size();
             if (logs.containsKey(path) || bytes == 0 || Long.valueOf(bytes).equals(unknown.get(path))) {
                 continue;
@@ -232,6 +239,31 @@ public final class Agent implements AutoCloseable {
         }
     }
 
+    /** Through links, since some tools link to the latest run. */
+    private static Path real(Path path) {
+        try {
+            return path.toRealPath();
+        } catch (IOException e) {
+            return path.toAbsolutePath().normalize();
+        }
+    }
+
+    /** The logs of W&B and MLflow: what else lies in the folder of the run, such as its output, is of the same run. */
+    private static boolean speaksForItsFolder(Path file) {
+        String name = String.valueOf(file.getFileName());
+        return name.endsWith(".wandb") || (name.equals("meta.yaml") && Files.isDirectory(file.resolveSibling("metrics")));
+    }
+
+    private static boolean isSpokenFor(Path file, Set<Path> whole) {
+        boolean speaks = speaksForItsFolder(file);
+        for (Path folder = file.getParent(); folder != null; folder = folder.getParent()) {
+            if (whole.contains(folder)) {
+                return !speaks;
+            }
+        }
+        return false;
+    }
+
     private static boolean isHidden(Path path) {
         Path name = path.getFileName();
         return name != null && name.toString().startsWith(".");
@@ -241,14 +273,17 @@ public final class Agent implements AutoCloseable {
         try (LogInput input = LogInput.of(path)) {
             LogFormat format = settings.format();
             if (format == null) {
-                format = LogFormats.detect(input).map(LogFormats.Detection::format).orElse(null);
+                format = LogFormats.detect(input)
+                        .map(LogFormats.Detection::format)
+                        .orElse(null);
             } else if (format.recognise(input).isEmpty()) {
                 format = null;
             }
             Path name = path.getFileName();
             return format != null
                     && (!format.name().equals("text")
-                            || (name != null && TEXT_LOG.matcher(name.toString()).matches()));
+                            || (name != null
+                                    && TEXT_LOG.matcher(name.toString()).matches()));
         } catch (IOException e) {
             return false;
         }
@@ -295,7 +330,7 @@ public final class Agent implements AutoCloseable {
             return true;
         }
         boolean parts = isPart(a) && isPart(b);
-        return (parts && java.util.Objects.equals(a.getParent(), b.getParent())) || a.startsWith(b) || b.startsWith(a);
+        return (parts && Objects.equals(a.getParent(), b.getParent())) || a.startsWith(b) || b.startsWith(a);
     }
 
     private static boolean isPart(Path folder) {

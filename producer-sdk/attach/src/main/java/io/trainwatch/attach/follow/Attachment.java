@@ -29,6 +29,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -53,6 +54,7 @@ public final class Attachment implements Runnable {
     private static final long COMMIT_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int MAX_COMPLAINTS = 5;
     private static final int MAX_HELD = 16;
+    private static final int MAX_OPEN_RUNS = 10_000;
     private static final int LOOKS_AT_BROKEN = 5;
     private static final Pattern NUMBER = Pattern.compile("#(\\d{1,9})$");
 
@@ -78,7 +80,7 @@ public final class Attachment implements Runnable {
     private final Settings settings;
     private final Listener listener;
     private final CountDownLatch stop = new CountDownLatch(1);
-    private final String agentSession = "agent-" + UUID.randomUUID();
+    private final String agentSession;
     private final Job job;
     private final boolean isNew;
 
@@ -97,11 +99,14 @@ public final class Attachment implements Runnable {
     private @Nullable LogReader reader;
     private final List<TrainingEvent> held = new ArrayList<>();
 
+    /** Runs whose end was not told, with their last step; the latest last. */
+    private final Map<String, Long> openRuns = new LinkedHashMap<>(16, 0.75f, true);
+
     private volatile boolean passedOver;
     private boolean live;
     private boolean over;
     private long sent;
-    private long agentSeq;
+    private final Map<String, Long> agentSeqs = new TreeMap<>();
     private long beatNanos = System.nanoTime() - Job.HEARTBEAT.toNanos();
     private @Nullable String failure;
 
@@ -114,6 +119,8 @@ public final class Attachment implements Runnable {
         this.path = path.toAbsolutePath().normalize();
         this.settings = settings;
         this.job = job;
+        // What is imported twice must be known by its session and number, too.
+        agentSession = "agent-" + (settings.complete() ? hash(name()) : UUID.randomUUID());
         this.isNew = isNew;
         this.listener = listener;
         if (settings.once()) {
@@ -157,7 +164,9 @@ public final class Attachment implements Runnable {
 
     @Override
     public void run() {
-        try (FileChannel lock = lock()) {
+        FileChannel lock = null;
+        try {
+            lock = lock();
             position = positionFile() == null ? Position.inMemory() : Position.load(positionFile());
             follow();
         } catch (InterruptedException | InterruptedIOException e) {
@@ -173,6 +182,17 @@ public final class Attachment implements Runnable {
             if (forwarder != null) {
                 forwarder.close();
             }
+            unlock(lock);
+        }
+    }
+
+    private static void unlock(@Nullable FileChannel lock) {
+        try {
+            if (lock != null) {
+                lock.close();
+            }
+        } catch (IOException e) {
+            // It goes with the process.
         }
     }
 
@@ -273,10 +293,17 @@ public final class Attachment implements Runnable {
     /** Reads a file that is written as a whole each time, each time as a whole; until nobody wants more. */
     private boolean readSnapshots() throws IOException, InterruptedException {
         Snapshot before = null;
+        long againAtMs = 0; // a reader may hold back what is not old enough to be whole
         int broken = 0;
         while (true) {
-            Snapshot snapshot = Snapshot.latest(path);
-            if (snapshot != null && !snapshot.equals(before)) {
+            Snapshot latest = Snapshot.latest(path);
+            Snapshot snapshot = latest == null ? null : latest.with(format);
+            long now = System.currentTimeMillis();
+            if (snapshot != null && (!snapshot.equals(before) || (now > againAtMs && againAtMs > 0))) {
+                boolean fresh =
+                        now - snapshot.modifiedMs() < settings.settleAfter().toMillis();
+                againAtMs =
+                        fresh ? snapshot.modifiedMs() + settings.settleAfter().toMillis() : 0;
                 boolean past = snapshot.modifiedMs() <= position.historicalToMs;
                 List<LogEntry> entries = snapshot.read(format, this::timeOf);
                 boolean whole = entries.stream().noneMatch(LogEntry.Problem.class::isInstance);
@@ -392,7 +419,8 @@ public final class Attachment implements Runnable {
         if (position.generation == 0) {
             BasicFileAttributes attributes = Files.readAttributes(current(), BasicFileAttributes.class);
             position.historicalBytes = settings.complete() ? Long.MAX_VALUE : past;
-            position.historicalToMs = past == 0 ? 0 : attributes.lastModifiedTime().toMillis();
+            position.historicalToMs =
+                    past == 0 ? 0 : attributes.lastModifiedTime().toMillis();
             position.historicalFromMs = Math.min(attributes.creationTime().toMillis(), position.historicalToMs);
             String wanted = settings.runId() != null
                     ? settings.runId()
@@ -535,14 +563,17 @@ public final class Attachment implements Runnable {
     }
 
     private void send(TrainingEvent event) throws InterruptedException {
-        if (format.name().equals("events")) {
-            if (event.getSeq() == null) {
-                event.setSession(position.session);
-                event.setSeq(count);
-            }
-        } else {
+        boolean numbered = event.getSeq() != null && format.namesRuns() && !event.getSession().isEmpty();
+        if (!numbered) {
             event.setSession(position.session);
+            event.setSeq(event.getSeq() == null ? (Long) count : event.getSeq());
+        }
+        if (!format.namesRuns()) {
             event.setRunId(runId(event.getRunId()));
+        }
+        openRuns.put(event.getRunId(), event.getStep() == null ? -1L : event.getStep());
+        if (event.getBody() instanceof RunFinished || openRuns.size() > MAX_OPEN_RUNS) {
+            openRuns.remove(event.getRunId());
         }
         if (event.getBody() instanceof RunStarted started) {
             describe(started);
@@ -626,7 +657,7 @@ public final class Attachment implements Runnable {
             Heartbeat beat = new Heartbeat();
             beat.setLastStep(position.lastStep);
             beat.setIntervalSeconds(Job.HEARTBEAT.toMillis() / 1e3);
-            say(beat);
+            say(latestRun(), position.lastStep, beat);
             uncommitted = true;
         }
     }
@@ -636,33 +667,47 @@ public final class Attachment implements Runnable {
         return over || settings.complete();
     }
 
+    /** Says that the job has ended: of the latest run how, of those before that nobody knows. */
     private void tellEnd() throws InterruptedException {
-        if (!position.finished && position.delivered + count > 0) {
-            RunFinished ending = job.ending();
-            finish(ending == null ? LastWords.of(path) : LastWords.with(ending, path));
-            uncommitted = true;
+        if (position.finished || position.delivered + count == 0) {
+            return;
         }
-    }
-
-    private void finish(RunFinished ending) throws InterruptedException {
         position.finished = true;
-        say(ending);
-        listener.say(path + ": the job has ended: "
-                + ending.getStatus().name().toLowerCase(Locale.ROOT)
-                + (ending.getErrorMessage() == null ? "" : ", " + ending.getErrorMessage()));
+        if (openRuns.isEmpty()) {
+            openRuns.put(latestRun(), position.lastStep);
+        }
+        int left = openRuns.size();
+        for (Map.Entry<String, Long> run : openRuns.entrySet()) {
+            RunFinished ending = --left == 0 ? job.ending() : null;
+            ending = ending == null ? LastWords.unknown() : ending;
+            ending = left == 0 ? LastWords.with(ending, path) : ending;
+            say(run.getKey(), run.getValue(), ending);
+            if (left == 0 && !settings.complete()) {
+                listener.say(path + ": the job has ended: "
+                        + ending.getStatus().name().toLowerCase(Locale.ROOT)
+                        + (ending.getErrorMessage() == null ? "" : ", " + ending.getErrorMessage()));
+            }
+        }
+        openRuns.clear();
+        uncommitted = true;
     }
 
-    /** Says something of the latest run that does not stand in the log. */
-    private void say(Object body) throws InterruptedException {
+    private String latestRun() {
+        return position.runId + (position.runs > 1 ? "#" + position.runs : "");
+    }
+
+    /** Says something of a run that does not stand in the log. */
+    private void say(String run, long step, Object body) throws InterruptedException {
         TrainingEvent event = new TrainingEvent();
-        event.setRunId(position.runId + (position.runs > 1 ? "#" + position.runs : ""));
+        event.setRunId(run);
         event.setSession(agentSession);
-        event.setSeq(++agentSeq);
+        event.setSeq(agentSeqs.merge(run, 1L, Long::sum));
         event.setTimestampMs(settings.complete() ? position.historicalToMs : System.currentTimeMillis());
-        event.setStep(position.lastStep < 0 ? null : (Long) position.lastStep);
+        event.setStep(step < 0 ? null : (Long) step);
         event.setHistorical(settings.complete() ? true : null);
         event.setBody(body);
         forwarder().send(event);
+        sent++;
     }
 
     // --- positions
@@ -742,7 +787,8 @@ public final class Attachment implements Runnable {
                 return;
             }
             commit(open.identity(), open.position());
-            boolean quiet = System.nanoTime() - lastNewNanos > settings.settleAfter().toNanos();
+            boolean quiet =
+                    System.nanoTime() - lastNewNanos > settings.settleAfter().toNanos();
             if ((quiet || settings.once()) && !isOver() && position.settlings.size() < Position.MAX_SETTLINGS) {
                 settleHere(at, open);
             }

@@ -30,15 +30,16 @@ final class LastWords {
 
     private static final Pattern ERROR =
             Pattern.compile("(?:\\[rank\\d+\\]: ?)?((?:[A-Za-z_]\\w*\\.)*[A-Z]\\w*)(?:: (.*))?");
-    private static final Pattern TRACEBACK = Pattern.compile("^(?:\\[rank\\d+\\]: ?)?Traceback \\(most recent call last\\):");
+    private static final Pattern TRACEBACK =
+            Pattern.compile("^(?:\\[rank\\d+\\]: ?)?Traceback \\(most recent call last\\):");
 
     private LastWords() {}
 
-    /** How the job ended by its log alone; the status is unknown where the log says nothing. */
-    static RunFinished of(Path log) {
+    /** Nothing is known of how it ended. */
+    static RunFinished unknown() {
         RunFinished finished = new RunFinished();
         finished.setStatus(FinishStatus.unknown);
-        return with(finished, log);
+        return finished;
     }
 
     /** An ending with what the log says of its reason. */

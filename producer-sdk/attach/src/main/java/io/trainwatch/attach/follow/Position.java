@@ -130,7 +130,8 @@ final class Position {
 
     private void read(Properties p) {
         generation = (int) number(p, "generation");
-        identity = new FileIdentity(number(p, "inode"), (int) number(p, "identity.bytes"), number(p, "identity.crc32c"));
+        identity =
+                new FileIdentity(number(p, "inode"), (int) number(p, "identity.bytes"), number(p, "identity.crc32c"));
         session = text(p, "session");
         format = text(p, "format");
         headBytes = (int) number(p, "head.bytes");

@@ -1,12 +1,12 @@
 package io.trainwatch.attach.follow;
 
+import io.trainwatch.attach.LogFormat;
+import io.trainwatch.sdk.Forwarder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import io.trainwatch.attach.LogFormat;
-import io.trainwatch.sdk.Forwarder;
 
 /**
  * How logs are followed.
@@ -46,7 +46,8 @@ public record Settings(
     }
 
     public Settings withFormat(@Nullable LogFormat one) {
-        return new Settings(forwarders, one, runId, project, labels, stateDirectory, interval, settleAfter, once, complete);
+        return new Settings(
+                forwarders, one, runId, project, labels, stateDirectory, interval, settleAfter, once, complete);
     }
 
     public Settings withRun(@Nullable String id, @Nullable String ofProject, Map<String, String> withLabels) {
@@ -55,15 +56,18 @@ public record Settings(
     }
 
     public Settings withState(@Nullable Path directory) {
-        return new Settings(forwarders, format, runId, project, labels, directory, interval, settleAfter, once, complete);
+        return new Settings(
+                forwarders, format, runId, project, labels, directory, interval, settleAfter, once, complete);
     }
 
     public Settings withTimes(Duration lookEvery, Duration settle) {
-        return new Settings(forwarders, format, runId, project, labels, stateDirectory, lookEvery, settle, once, complete);
+        return new Settings(
+                forwarders, format, runId, project, labels, stateDirectory, lookEvery, settle, once, complete);
     }
 
     /** Reads what is there and leaves; {@code all} says that nothing more will come. */
     public Settings onlyOnce(boolean all) {
-        return new Settings(forwarders, format, runId, project, labels, stateDirectory, interval, settleAfter, true, all);
+        return new Settings(
+                forwarders, format, runId, project, labels, stateDirectory, interval, settleAfter, true, all);
     }
 }

@@ -36,7 +36,9 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         Path folder = path.getParent();
         Path name = folder == null ? null : folder.getFileName();
         Path above = folder == null ? null : folder.getParent();
-        if (name == null || above == null || !CHECKPOINT.matcher(name.toString()).matches()) {
+        if (name == null
+                || above == null
+                || !CHECKPOINT.matcher(name.toString()).matches()) {
             return of(path);
         }
         List<Path> checkpoints = new ArrayList<>();
@@ -49,7 +51,8 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         } catch (UncheckedIOException e) {
             throw new IOException(e.getMessage(), e);
         }
-        checkpoints.sort(Comparator.comparingLong((Path one) -> step(one.getParent())).reversed());
+        checkpoints.sort(
+                Comparator.comparingLong((Path one) -> step(one.getParent())).reversed());
         for (Path one : checkpoints) {
             Snapshot snapshot = of(one);
             if (snapshot != null) {
@@ -75,6 +78,18 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
         }
     }
 
+    /** The same with all files that are read with it. */
+    Snapshot with(LogFormat format) throws IOException {
+        long allBytes = 0;
+        long latestMs = modifiedMs;
+        for (Path part : format.parts(path)) {
+            Snapshot one = of(part);
+            allBytes += one == null ? 0 : one.bytes();
+            latestMs = one == null ? latestMs : Math.max(latestMs, one.modifiedMs());
+        }
+        return new Snapshot(path, allBytes, latestMs);
+    }
+
     /** All that it says; a problem if it is not whole, and nothing if it is gone. */
     List<LogEntry> read(LogFormat format, LogInput.Times times) throws IOException {
         List<LogEntry> entries = new ArrayList<>();
@@ -95,5 +110,4 @@ record Snapshot(Path path, long bytes, long modifiedMs) {
             return new FileIdentity(-1, 0, 0);
         }
     }
-
 }

@@ -60,7 +60,8 @@ class FollowingTest {
         append("step 3 loss 5.0\n");
         awaitShown("1 5.5 past", "2 5.25 past", "3 5.0");
         assertThat(said.peek())
-                .isEqualTo(log + ": read as text, by lines with a counter and a loss or metric, such as \"step 1 loss 5.5\";"
+                .isEqualTo(log
+                        + ": read as text, by lines with a counter and a loss or metric, such as \"step 1 loss 5.5\";"
                         + " run gpt");
     }
 
@@ -95,7 +96,8 @@ class FollowingTest {
 
     @Test
     void a_row_of_several_lines_is_taken_as_it_is_when_nothing_follows_for_a_while() throws Exception {
-        write("--> GLOBAL_STEP: 50\n   | > loss: 0.5\n   | > grad_norm: 1.5\n\n--> GLOBAL_STEP: 75\n   | > loss: 0.25\n");
+        write(
+                "--> GLOBAL_STEP: 50\n   | > loss: 0.5\n   | > grad_norm: 1.5\n\n--> GLOBAL_STEP: 75\n   | > loss: 0.25\n");
         Following first = follow();
         awaitShown("50 0.5 past", "75 0.25 past");
         append("   | > grad_norm: 1.25\n\n--> GLOBAL_STEP: 100\n   | > loss: 0.125\n\n");
@@ -196,8 +198,10 @@ class FollowingTest {
         state(20, "{\"loss\": 2.5, \"step\": 10}, {\"loss\": 2.25, \"step\": 20}");
         follow();
         awaitShown("10 2.5 past", "20 2.25 past");
-        state(40, "{\"loss\": 2.5, \"step\": 10}, {\"loss\": 2.25, \"step\": 20}, {\"loss\": 2.0, \"step\": 30},"
-                + " {\"loss\": NaN, \"step\": 40}");
+        state(
+                40,
+                "{\"loss\": 2.5, \"step\": 10}, {\"loss\": 2.25, \"step\": 20}, {\"loss\": 2.0, \"step\": 30},"
+                        + " {\"loss\": NaN, \"step\": 40}");
         Files.delete(log);
         awaitShown("10 2.5 past", "20 2.25 past", "30 2.0", "40 NaN");
         assertThat(runs()).containsExactly("bert");
@@ -220,7 +224,8 @@ class FollowingTest {
         Process job = new ProcessBuilder("sleep", "60").start();
         follow(Job.process(job.toHandle()));
         await().atMost(SOON).until(() -> bodies().stream().anyMatch(Heartbeat.class::isInstance));
-        append("Traceback (most recent call last):\n  File \"train.py\", line 1, in <module>\nfoo.BarError: no more bars\n");
+        append(
+                "Traceback (most recent call last):\n  File \"train.py\", line 1, in <module>\nfoo.BarError: no more bars\n");
         job.destroyForcibly().waitFor();
         await().atMost(SOON)
                 .untilAsserted(() -> assertThat(bodies().get(bodies().size() - 1))
@@ -307,7 +312,8 @@ class FollowingTest {
         Path file = dir.resolve("bert/checkpoint-" + step + "/trainer_state.json");
         Files.createDirectories(file.getParent());
         Path next = file.resolveSibling("next");
-        Files.write(next, ("{\"log_history\": [" + history + "], \"max_steps\": 100}").getBytes(StandardCharsets.UTF_8));
+        Files.write(
+                next, ("{\"log_history\": [" + history + "], \"max_steps\": 100}").getBytes(StandardCharsets.UTF_8));
         Files.move(next, file, StandardCopyOption.REPLACE_EXISTING);
     }
 

@@ -129,9 +129,7 @@ public final class TransportForwarder implements Forwarder {
             rejectedBefore = 0;
             offered = 0;
         }
-        while (open != null
-                && offered < kept.size()
-                && open.offer(kept.get(offered).runId, kept.get(offered).bytes)) {
+        while (open != null && offered < kept.size() && open.offer(kept.get(offered).runId, kept.get(offered).bytes)) {
             offered++;
         }
     }

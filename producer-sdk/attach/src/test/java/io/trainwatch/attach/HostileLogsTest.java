@@ -52,7 +52,11 @@ class HostileLogsTest {
     @ParameterizedTest
     @ValueSource(strings = {"text", "csv", "jsonl", "events", "llm.c", "megatron", "deepspeed", "olmo", "composer", "yolo", "points"})
     void a_line_of_100_megabytes_is_passed_over_in_bounded_memory(String format) throws Exception {
-        byte[] sample = Samples.all().get(format);
+        byte[] sample = Samples.all().entrySet().stream()
+                .filter(one -> one.getKey().split("/", 2)[0].equals(format))
+                .findFirst()
+                .orElseThrow()
+                .getValue();
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
         List<String> entries = shown(format, new SampleWithLongLine(sample));

@@ -159,8 +159,7 @@ final class TextNumbers {
         }
         if (end < line.length() && (line.charAt(end) | 0x20) == 'e') {
             int exponent = end + 1;
-            boolean signed =
-                    exponent < line.length() && (line.charAt(exponent) == '+' || line.charAt(exponent) == '-');
+            boolean signed = exponent < line.length() && (line.charAt(exponent) == '+' || line.charAt(exponent) == '-');
             exponent += signed ? 1 : 0;
             int power = Math.min(4, digits(exponent));
             end = power == 0 ? end : exponent + power;

@@ -50,7 +50,20 @@ class HostileLogsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"text", "csv", "jsonl", "events", "llm.c", "megatron", "deepspeed", "olmo", "composer", "yolo", "points"})
+    @ValueSource(
+            strings = {
+                "text",
+                "csv",
+                "jsonl",
+                "events",
+                "llm.c",
+                "megatron",
+                "deepspeed",
+                "olmo",
+                "composer",
+                "yolo",
+                "points"
+            })
     void a_line_of_100_megabytes_is_passed_over_in_bounded_memory(String format) throws Exception {
         byte[] sample = Samples.all().entrySet().stream()
                 .filter(one -> one.getKey().split("/", 2)[0].equals(format))
@@ -62,7 +75,9 @@ class HostileLogsTest {
         List<String> entries = shown(format, new SampleWithLongLine(sample));
         long allocated = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
         assertThat(allocated).isLessThan(64L << 20);
-        assertThat(entries).hasSizeGreaterThanOrEqualTo(shown(format, new ByteArrayInputStream(sample)).size());
+        assertThat(entries)
+                .hasSizeGreaterThanOrEqualTo(
+                        shown(format, new ByteArrayInputStream(sample)).size());
     }
 
     @Test
@@ -80,7 +95,10 @@ class HostileLogsTest {
     void zeros_after_the_last_line_and_letters_of_another_encoding_hide_nothing() throws Exception {
         byte[] log = "Schritt für\nstep 1 loss 2.5\nstep 2 loss 2.25\n\0\0\0\0".getBytes(StandardCharsets.ISO_8859_1);
         assertThat(shown("text", new ByteArrayInputStream(log)))
-                .containsExactly("run_started", "step_completed \"step\":1,\"loss\":2.5", "step_completed \"step\":2,\"loss\":2.25");
+                .containsExactly(
+                        "run_started",
+                        "step_completed \"step\":1,\"loss\":2.5",
+                        "step_completed \"step\":2,\"loss\":2.25");
     }
 
     private static List<String> shown(String format, InputStream log) throws IOException {

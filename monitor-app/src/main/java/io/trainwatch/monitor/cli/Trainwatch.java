@@ -34,7 +34,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
             AttachCommand.class,
             RunCommand.class,
             ImportCommand.class,
-            TailCommand.class
+            TailCommand.class,
+            NotifyCommand.class,
+            AckCommand.class,
+            SilenceCommand.class
         },
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,

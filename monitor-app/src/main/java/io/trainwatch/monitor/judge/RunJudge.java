@@ -303,6 +303,8 @@ public final class RunJudge {
                 run.alerts.recent(run.state),
                 run.state.story().milestones(),
                 run.state.story().forgotten(),
-                run.state.facts().kind());
+                run.state.facts().kind(),
+                run.state.elapsed(),
+                run.state.heatMaps());
     }
 }

@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Alert;
+import io.trainwatch.monitor.run.HeatMap;
 import io.trainwatch.monitor.run.Milestone;
 import io.trainwatch.monitor.run.ReferenceCurve;
 import io.trainwatch.monitor.run.RunKind;
@@ -19,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param milestones what happened to it beside them, in the order in which it was told
  * @param milestonesForgotten milestones that made room for others
  * @param kind what decides which runs its losses may be compared with
+ * @param elapsed seconds of training, pauses between attempts left out: the maximum of each point is that of its last step;
+ *     empty if the run has no clock
+ * @param heatMaps what its layers and features did, as far as it sends them
  */
 public record RunSnapshot(
         RunStatus status,
@@ -26,8 +30,21 @@ public record RunSnapshot(
         List<Alert> alerts,
         List<Milestone> milestones,
         long milestonesForgotten,
-        RunKind kind) {
+        RunKind kind,
+        List<SeriesSnapshot.Bucket> elapsed,
+        List<HeatMap> heatMaps) {
     public static final int MAX_ALERTS = 64;
+
+    /** A run without a clock, that sends nothing of its layers and features. */
+    public RunSnapshot(
+            RunStatus status,
+            Map<String, SeriesSnapshot> series,
+            List<Alert> alerts,
+            List<Milestone> milestones,
+            long milestonesForgotten,
+            RunKind kind) {
+        this(status, series, alerts, milestones, milestonesForgotten, kind, List.of(), List.of());
+    }
 
     /** What happened to the run, in time order. */
     public RunStory story() {

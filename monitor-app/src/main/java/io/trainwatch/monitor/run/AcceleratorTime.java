@@ -80,6 +80,17 @@ final class AcceleratorTime implements Persistent {
         return before;
     }
 
+    /** Seconds of training, as one rank sees them, up to the step of each point; empty if they cannot be told. */
+    List<SeriesSnapshot.Bucket> elapsed() {
+        if (!known) {
+            return List.of();
+        }
+        return curve.snapshot().stream()
+                .map(point -> new SeriesSnapshot.Bucket(
+                        point.lastStep(), point.min() / ranks, point.mean() / ranks, point.max() / ranks))
+                .toList();
+    }
+
     @Override
     public void write(StateWriter out) {
         curve.write(out);

@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.run;
 
+import io.trainwatch.event.BatchStats;
 import io.trainwatch.event.CheckpointLoaded;
 import io.trainwatch.event.CheckpointSaved;
 import io.trainwatch.event.CommandAcknowledged;
@@ -11,6 +12,7 @@ import io.trainwatch.event.PreflightCompleted;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
+import io.trainwatch.event.TensorStats;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -52,6 +54,7 @@ public final class RunState implements RunView, Persistent {
     private final AcceleratorTime acceleratorTime = new AcceleratorTime();
     private final Story story = new Story();
     private final Checkpoints checkpoints = new Checkpoints();
+    private final HeatMaps heatMaps = new HeatMaps();
     private final Series loss = new Series("loss", Series.Kind.LINEAR);
     private final Series gradNorm = new Series("grad_norm", Series.Kind.LOGARITHMIC);
     private final Series learningRate = new Series("learning_rate", Series.Kind.SHOWN);
@@ -257,6 +260,10 @@ public final class RunState implements RunView, Persistent {
         } else if (body instanceof CheckpointLoaded loaded) {
             story.loaded(event, loaded, stepOf(event));
             gates.resumed();
+        } else if (body instanceof TensorStats tensors) {
+            heatMaps.add(Math.max(0, stepOf(event)), tensors);
+        } else if (body instanceof BatchStats batch) {
+            heatMaps.add(Math.max(0, stepOf(event)), batch);
         } else if (body instanceof Heartbeat heartbeat && heartbeat.getDroppedEvents() != null) {
             producers.dropped(event, heartbeat.getDroppedEvents());
         } else if (body instanceof CommandAcknowledged acknowledged) {
@@ -451,6 +458,16 @@ public final class RunState implements RunView, Persistent {
         return acceleratorTime.at(step);
     }
 
+    /** Seconds of training up to a step: the maximum of each point is that of its last step. Empty if not known. */
+    public List<SeriesSnapshot.Bucket> elapsed() {
+        return acceleratorTime.elapsed();
+    }
+
+    /** What its layers and features did, as far as it sends them. */
+    public List<HeatMap> heatMaps() {
+        return heatMaps.snapshot();
+    }
+
     /** What happened to the run so far. */
     public Story story() {
         return story;
@@ -546,6 +563,7 @@ public final class RunState implements RunView, Persistent {
         out.writeDouble(evaluationLoss);
         out.writeBoolean(evaluationLossKnown);
         checkpoints.write(out);
+        heatMaps.write(out);
         out.writeBoolean(historical);
         out.writeEnum(finish);
         out.writeLong(refusedNames);
@@ -587,6 +605,7 @@ public final class RunState implements RunView, Persistent {
         evaluationLoss = in.readDouble();
         evaluationLossKnown = in.readBoolean();
         checkpoints.read(in);
+        heatMaps.read(in);
         historical = in.readBoolean();
         finish = in.readEnum(FinishStatus.class);
         refusedNames = in.readLong();

@@ -40,8 +40,8 @@ import org.slf4j.LoggerFactory;
  * storm of alerts commits are spaced out ({@link CommitPacer}).
  *
  * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
- * most every 10 s. A snapshot goes to the board at most once a second per run, and at most {@value #SNAPSHOTS_PER_TICK}
- * a second per partition: with more runs than that the board lags.
+ * most every 10 s. A snapshot goes to the board when a run is first seen or raises an alert, and else at most once a second
+ * per run and at most {@value #SNAPSHOTS_PER_TICK} a second per partition: with more runs than that the board lags.
  *
  * <p>The reference that a run names is looked for when it starts and when it goes to the board; runs of other instances are
  * not known.
@@ -53,6 +53,8 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private static final int STATUSES_PER_TICK = 1_000;
     private static final int SWEPT_PER_TICK = 200;
     private static final long STATUS_INTERVAL_MS = 10_000;
+    /** A run whose alerts change in a row is shown at most as often between the ticks. */
+    private static final long SHOWN_INTERVAL_MS = 200;
     /** An ended run leaves the heap this long after its last event: late events of other ranks come within it. */
     private static final long ENDED_LINGER_MS = 10_000;
 
@@ -167,7 +169,19 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                 || run.isNew()
                 || event.getBody() instanceof RunFinished
                 || event.getBody() instanceof RunStarted) {
+            showAtOnce(run);
             publishStatus(run, record.timestamp());
+        }
+    }
+
+    /** A person who looks at the page should not be told a second later than need be; a replay of the past can wait. */
+    private void showAtOnce(StoredRun run) {
+        long nowMs = now();
+        if (nowMs - run.shownAtMs >= SHOWN_INTERVAL_MS) {
+            run.shownAtMs = nowMs;
+            boolean awaitsBoard = run.awaitsBoard;
+            publishSnapshot(run);
+            run.awaitsBoard = awaitsBoard;
         }
     }
 
@@ -213,7 +227,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         }
         long start = System.nanoTime();
         List<Alert> alerts = judge.judge(run.judged, event, arrivedAtMs);
-        counters.judged(System.nanoTime() - start);
+        counters.judged(System.nanoTime() - start, event);
         return alerts;
     }
 

@@ -19,6 +19,8 @@ final class StoredRun {
     boolean awaitsStatus;
 
     long statusAtMs = NEVER;
+    /** When it was put on the board between two ticks. */
+    long shownAtMs = NEVER;
 
     StoredRun(JudgedRun judged) {
         this.runId = judged.runId();

@@ -1,10 +1,14 @@
 package io.trainwatch.monitor.web;
 
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 
-/** The secret that opens the HTTP interface, as {@code Authorization: Bearer ...}. Never printed. */
+/** The secret that opens the HTTP interface, as {@code Authorization: Bearer ...} or by a cookie. Never printed. */
 public final class BearerToken {
     /** Fewest characters: 16 random ones of 64 kinds hold 96 bits, beyond guessing over a network. */
     public static final int MIN_CHARACTERS = 16;
@@ -34,8 +38,31 @@ public final class BearerToken {
     /** Whether the value of an {@code Authorization} header carries the secret; takes the same time however much matches. */
     boolean opens(String authorization) {
         return authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length())
-                && MessageDigest.isEqual(
-                        digest, sha256(authorization.substring(SCHEME.length()).strip()));
+                && is(authorization.substring(SCHEME.length()).strip());
+    }
+
+    /** Whether the secret is this one; takes the same time however much matches. */
+    boolean is(String secret) {
+        return MessageDigest.isEqual(digest, sha256(secret));
+    }
+
+    /** A signature of the text that only who knows the secret can make. */
+    String sign(String text) {
+        try {
+            Mac mac = Mac.getInstance("HmacSHA256");
+            mac.init(new SecretKeySpec(digest, "HmacSHA256"));
+            return Base64.getUrlEncoder()
+                    .withoutPadding()
+                    .encodeToString(mac.doFinal(text.getBytes(StandardCharsets.UTF_8)));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("every Java platform has HMAC with SHA-256", e);
+        }
+    }
+
+    /** Whether the signature of the text is ours; takes the same time however much matches. */
+    boolean signed(String text, String signature) {
+        return MessageDigest.isEqual(
+                sign(text).getBytes(StandardCharsets.UTF_8), signature.getBytes(StandardCharsets.UTF_8));
     }
 
     private static byte[] sha256(String text) {

@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The query of a request; a parameter that nobody reads is an error, so that a misspelt filter does not pass as one. */
 final class Query {
+    /** The one parameter that may be given several times: names may hold any character that could part them. */
+    static final String REPEATED = "name";
+
     private static final int MAX_SHOWN_CHARACTERS = 100;
 
     private final Map<String, List<String>> given;
@@ -25,7 +28,7 @@ final class Query {
                 throw Problem.badRequest("unknown parameter '" + shown(parameter.getKey()) + "'; "
                         + (known.isEmpty() ? "none is allowed here" : "allowed: " + String.join(", ", known)));
             }
-            if (parameter.getValue().size() > 1) {
+            if (parameter.getValue().size() > 1 && !parameter.getKey().equals(REPEATED)) {
                 throw Problem.badRequest("parameter '" + parameter.getKey() + "' is given more than once");
             }
         }
@@ -36,6 +39,11 @@ final class Query {
     String text(String name) {
         List<String> values = given.get(name);
         return values == null || values.isEmpty() || values.get(0).isEmpty() ? null : values.get(0);
+    }
+
+    /** The values of {@value #REPEATED}, in the order given. */
+    List<String> repeated() {
+        return given.getOrDefault(REPEATED, List.of());
     }
 
     int integer(String name, int min, int max, int otherwise) throws Problem {

@@ -11,6 +11,8 @@ import io.trainwatch.monitor.board.Fleet;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.judge.RunSnapshot;
 import io.trainwatch.monitor.judge.RunStory;
+import io.trainwatch.monitor.run.HeatMap;
+import io.trainwatch.monitor.run.RunKind;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
@@ -20,6 +22,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.avro.generic.IndexedRecord;
@@ -31,9 +34,12 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>{@code GET /api/v1/runs?project=&condition=&limit=&after=}: statuses, latest start first; {@code next} is the
  *       {@code after} of the next page
- *   <li>{@code GET /api/v1/runs/{id}}: one status and the names of its series
+ *   <li>{@code GET /api/v1/runs/{id}}: one status, the names of its series, its work per step as far as it
+ *       declared it, and how many seconds of training it took to which step
  *   <li>{@code GET /api/v1/runs/{id}/series/{name}?points=}: one series in at most {@code points} stretches, each with its
  *       extremes
+ *   <li>{@code GET /api/v1/runs/{id}/series?name=&name=&points=}: several of them at once, each as columns
+ *   <li>{@code GET /api/v1/runs/{id}/heatmaps}: what its layers and features did, as far as it sends them
  *   <li>{@code GET /api/v1/runs/{id}/alerts?severity=&state=}: its episodes, open ones first
  *   <li>{@code GET /api/v1/runs/{id}/story}: what happened to it in time order: starts, phases, resumes, checkpoints, best
  *       evaluations, its end, and its episodes as they began and ended
@@ -47,6 +53,7 @@ final class RunsApi {
     private static final int DEFAULT_LIMIT = 100;
     private static final int MAX_LIMIT = 1_000;
     private static final int MAX_POINTS = 1_000;
+    private static final int MAX_SERIES_AT_ONCE = 64;
 
     private static final Comparator<RunStatus> LATEST_START_FIRST =
             Comparator.comparingLong(RunStatus::getStartedAtMs).reversed().thenComparing(RunStatus::getRunId);
@@ -66,7 +73,9 @@ final class RunsApi {
         RunsApi api = new RunsApi(board);
         routes.get("/api/v1/runs", api::runs);
         routes.get("/api/v1/runs/{id}", api::run);
+        routes.get("/api/v1/runs/{id}/series", api::severalSeries);
         routes.get("/api/v1/runs/{id}/series/<name>", api::series);
+        routes.get("/api/v1/runs/{id}/heatmaps", api::heatMaps);
         routes.get("/api/v1/runs/{id}/alerts", api::alertsOfRun);
         routes.get("/api/v1/runs/{id}/story", api::story);
         routes.get("/api/v1/alerts", api::alerts);
@@ -100,6 +109,12 @@ final class RunsApi {
         });
     }
 
+    /** How many entries a list that was answered may have. */
+    static int limit(Context context) {
+        String limit = context.queryParam("limit");
+        return limit == null ? DEFAULT_LIMIT : Integer.parseInt(limit);
+    }
+
     private void run(Context context) throws Problem {
         Query.of(context);
         RunSnapshot run = find(context);
@@ -116,8 +131,87 @@ final class RunsApi {
                 out.writeEndObject();
             }
             out.writeEndArray();
+            out.writeNumberField("heat_maps", run.heatMaps().size());
+            writeKind(run.kind(), out);
+            out.writeObjectFieldStart("elapsed");
+            writeSteps(run.elapsed(), out);
+            writeColumn("seconds", run.elapsed(), SeriesSnapshot.Bucket::max, out);
+            out.writeEndObject();
             out.writeEndObject();
         });
+    }
+
+    private static void writeKind(RunKind kind, JsonGenerator out) throws IOException {
+        out.writeObjectFieldStart("kind");
+        if (kind.batchSize() > 0) {
+            out.writeNumberField("batch_size", kind.batchSize());
+        }
+        if (kind.sequenceLength() > 0) {
+            out.writeNumberField("sequence_length", kind.sequenceLength());
+        }
+        out.writeEndObject();
+    }
+
+    private void severalSeries(Context context) throws Problem {
+        Query query = Query.of(context, Query.REPEATED, "points");
+        int points = query.integer("points", 1, MAX_POINTS, MAX_POINTS);
+        List<String> names = query.repeated();
+        if (names.size() > MAX_SERIES_AT_ONCE) {
+            throw Problem.badRequest("name is given " + names.size() + " times, allowed are " + MAX_SERIES_AT_ONCE);
+        }
+        RunSnapshot run = find(context);
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeArrayFieldStart("series");
+            for (String name : names) {
+                SeriesSnapshot series = run.series().get(name);
+                if (series != null) {
+                    writeColumns(series, Resolution.atMost(points, series.buckets()), out);
+                }
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    /** Columns take a third of what objects take; null is a stretch without a finite value. */
+    private static void writeColumns(SeriesSnapshot series, List<SeriesSnapshot.Bucket> buckets, JsonGenerator out)
+            throws IOException {
+        out.writeStartObject();
+        out.writeStringField("name", series.name());
+        out.writeNumberField("points", series.points());
+        Json.number(out, "last", series.last());
+        writeSteps(buckets, out);
+        writeColumn("min", buckets, SeriesSnapshot.Bucket::min, out);
+        writeColumn("mean", buckets, SeriesSnapshot.Bucket::mean, out);
+        writeColumn("max", buckets, SeriesSnapshot.Bucket::max, out);
+        out.writeEndObject();
+    }
+
+    private static void writeSteps(List<SeriesSnapshot.Bucket> buckets, JsonGenerator out) throws IOException {
+        out.writeArrayFieldStart("step");
+        for (SeriesSnapshot.Bucket bucket : buckets) {
+            out.writeNumber(bucket.lastStep());
+        }
+        out.writeEndArray();
+    }
+
+    private static void writeColumn(
+            String name,
+            List<SeriesSnapshot.Bucket> buckets,
+            ToDoubleFunction<SeriesSnapshot.Bucket> value,
+            JsonGenerator out)
+            throws IOException {
+        out.writeArrayFieldStart(name);
+        for (SeriesSnapshot.Bucket bucket : buckets) {
+            float number = (float) value.applyAsDouble(bucket);
+            if (Float.isFinite(number)) {
+                out.writeNumber(number);
+            } else {
+                out.writeNull();
+            }
+        }
+        out.writeEndArray();
     }
 
     private void series(Context context) throws Problem {
@@ -145,6 +239,32 @@ final class RunsApi {
                 Json.number(out, "min", bucket.min());
                 Json.number(out, "mean", bucket.mean());
                 Json.number(out, "max", bucket.max());
+                out.writeEndObject();
+            }
+            out.writeEndArray();
+            out.writeEndObject();
+        });
+    }
+
+    private void heatMaps(Context context) throws Problem {
+        Query.of(context);
+        RunSnapshot run = find(context);
+        answer(context, out -> {
+            out.writeStartObject();
+            out.writeArrayFieldStart("heat_maps");
+            for (HeatMap map : run.heatMaps()) {
+                out.writeStartObject();
+                out.writeStringField("title", map.title());
+                out.writeStringField("unit", map.unit());
+                out.writeArrayFieldStart("rows");
+                for (HeatMap.Row row : map.rows()) {
+                    out.writeStartObject();
+                    out.writeStringField("name", row.name());
+                    writeSteps(row.buckets(), out);
+                    writeColumn("mean", row.buckets(), SeriesSnapshot.Bucket::mean, out);
+                    out.writeEndObject();
+                }
+                out.writeEndArray();
                 out.writeEndObject();
             }
             out.writeEndArray();

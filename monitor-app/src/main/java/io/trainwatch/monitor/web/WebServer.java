@@ -13,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.BindException;
 import java.nio.charset.StandardCharsets;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -26,14 +27,17 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * HTTP for Prometheus, probes, tools and people: {@code /metrics}, {@code /health/live}, {@code /health/ready}, {@code
- * /api/v1} (see {@link RunsApi}), an index page, and what other parts of the monitor answer.
+ * /api/v1} (see {@link RunsApi} and {@link LiveApi}), the live page ({@link PageFiles}), and what other parts of the monitor
+ * answer.
  *
- * <p>With a token, every request but those for {@code /health} must carry it. Without one, requests must name a loopback
+ * <p>With a token, every request but those for {@code /health}, the files of the page and the runbook must carry it or the cookie that a
+ * browser got for it ({@link SessionCookie}), or prove its right by itself ({@link Endpoints#admits}). Without one, requests must name a loopback
  * host, so that no page in a browser can read the runs by pointing its own name at this machine; and no page of another
  * site may change anything. Errors are RFC 9457 problem JSON and never tell of the inside.
  */
@@ -55,7 +59,10 @@ public final class WebServer implements AutoCloseable {
     private final HttpSettings settings;
     private final PrometheusRegistry metrics;
     private final Supplier<Optional<String>> notReady;
+    private final List<Endpoints> more;
     private final ExpositionFormats formats = ExpositionFormats.init();
+    private final LiveApi live;
+    private final @Nullable SessionCookie session;
     private final Javalin javalin;
 
     private WebServer(
@@ -67,7 +74,11 @@ public final class WebServer implements AutoCloseable {
         this.settings = settings;
         this.metrics = metrics;
         this.notReady = notReady;
-        javalin = Javalin.create(config -> configure(config, board, more));
+        this.live = new LiveApi(board, notReady);
+        BearerToken token = settings.token();
+        this.session = token == null ? null : new SessionCookie(token, InstantSource.system());
+        this.more = List.copyOf(more);
+        javalin = Javalin.create(config -> configure(config, board));
     }
 
     /**
@@ -108,10 +119,11 @@ public final class WebServer implements AutoCloseable {
     /** Stops to serve, after at most two seconds. */
     @Override
     public void close() {
+        live.close();
         javalin.stop();
     }
 
-    private void configure(JavalinConfig config, RunBoard board, List<Endpoints> more) {
+    private void configure(JavalinConfig config, RunBoard board) {
         config.startup.showJavalinBanner = false;
         config.startup.showOldJavalinVersionWarning = false;
         config.startup.startupWatcherEnabled = false;
@@ -137,15 +149,17 @@ public final class WebServer implements AutoCloseable {
 
         config.routes.before(WebServer::secure);
         config.routes.before(this::authorize);
-        config.routes.get("/", context -> {
-            Query.of(context);
-            context.html(IndexPage.render(board, notReady.get()));
-        });
+        PageFiles.addTo(config.routes);
+        Runbook.addTo(config.routes);
+        if (session != null) {
+            session.addTo(config.routes);
+        }
         config.routes.get("/metrics", this::scrape);
         config.routes.get(
                 "/health/live", context -> context.result("{\"status\":\"up\"}").contentType("application/json"));
         config.routes.get("/health/ready", this::ready);
         RunsApi.addTo(config.routes, board);
+        live.addTo(config.routes);
         more.forEach(part -> part.addTo(config.routes));
 
         config.routes.exception(Problem.class, Problem::answer);
@@ -188,7 +202,7 @@ public final class WebServer implements AutoCloseable {
                 .header("Referrer-Policy", "no-referrer")
                 .header("Cross-Origin-Resource-Policy", "same-origin")
                 .header("Cache-Control", "no-store")
-                .header("Content-Security-Policy", IndexPage.CONTENT_SECURITY_POLICY);
+                .header("Content-Security-Policy", PageFiles.CONTENT_SECURITY_POLICY);
     }
 
     private void authorize(Context context) {
@@ -196,26 +210,37 @@ public final class WebServer implements AutoCloseable {
             return;
         }
         BearerToken token = settings.token();
-        if (token != null) {
-            String given = context.header("Authorization");
-            if (given == null || !token.opens(given)) {
-                context.header("WWW-Authenticate", "Bearer");
-                refuse(
-                        context,
-                        HttpStatus.UNAUTHORIZED,
-                        "send the token of this monitor as 'Authorization: Bearer ...'");
-            }
-        } else if (!namesLoopback(context)) {
+        if (token == null && !namesLoopback(context)) {
             refuse(
                     context,
                     HttpStatus.MISDIRECTED_REQUEST,
                     "this monitor has no token and answers only as localhost or 127.0.0.1");
-        } else if (isOfAnotherSite(context)) {
+            return;
+        }
+        String given = context.header("Authorization");
+        if (token != null && given != null && token.opens(given)) {
+            return;
+        }
+        if (isOfAnotherSite(context)) {
             refuse(
                     context,
                     HttpStatus.FORBIDDEN,
                     "a page of another site asks for a change; only pages of this monitor may");
+        } else if (session != null && !isOpen(context) && !session.opens(context) && !isAdmitted(context)) {
+            context.header("WWW-Authenticate", "Bearer");
+            refuse(context, HttpStatus.UNAUTHORIZED, "send the token of this monitor as 'Authorization: Bearer ...'");
         }
+    }
+
+    private boolean isAdmitted(Context context) {
+        return more.stream().anyMatch(part -> part.admits(context));
+    }
+
+    /** What a browser needs to ask for the token. */
+    private static boolean isOpen(Context context) {
+        return PageFiles.isOne(context.path())
+                || Runbook.isOne(context.path())
+                || context.path().equals("/login");
     }
 
     /** A browser sends a simple POST for any page that it shows, and says in a header of its own for which. */

@@ -1,2 +1,2 @@
-/** HTTP: metrics, health, the read part of the API and an index page. */
+/** HTTP: metrics, health, the read part of the API, and the live page. */
 package io.trainwatch.monitor.web;

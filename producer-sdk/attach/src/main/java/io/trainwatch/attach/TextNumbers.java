@@ -25,7 +25,7 @@ final class TextNumbers {
             "[+-]?(?:\\d{1,3}(?:,\\d{3})+(?!\\d)(?:\\.\\d+)?|\\d{1,40}(?:\\.\\d{0,40})?|\\.\\d{1,40})(?:[eE][+-]?\\d{1,4})?"
                     + "|[+-]?(?:nan|NaN|NAN|inf|Inf|INF|infinity|Infinity)(?![A-Za-z0-9_])");
     private static final Pattern FRACTION = Pattern.compile(" ?/ ?(\\d{1,15})(?![\\d./:]*[\\d/])");
-    private static final Pattern UNIT = Pattern.compile("[A-Za-z\u00b5]{1,8}(?:/[A-Za-z]{1,8})?");
+    private static final int MAX_UNIT_LETTERS = 8;
     private static final Set<String> UNITS = Set.of(
             "s",
             "ms",
@@ -210,12 +210,11 @@ final class TextNumbers {
         }
         String unit = "";
         if (after < line.length() && Character.isLetter(line.charAt(after))) {
-            Matcher letters = UNIT.matcher(line).region(after, line.length());
-            if (!letters.lookingAt() || !UNITS.contains(letters.group())) {
+            unit = unitAt(after);
+            if (!UNITS.contains(unit)) {
                 return skip(after);
             }
-            unit = letters.group();
-            after = letters.end();
+            after += unit.length();
         } else if (after < line.length() && line.charAt(after) == '%') {
             unit = "%";
             after++;
@@ -226,6 +225,27 @@ final class TextNumbers {
         }
         add(start, after, value, total, unit);
         return after;
+    }
+
+    /** What may be a unit: letters, perhaps by other letters. */
+    private String unitAt(int start) {
+        int end = letters(start);
+        if (end > start && line.startsWith("/", end) && letters(end + 1) > end + 1) {
+            end = letters(end + 1);
+        }
+        return line.substring(start, end);
+    }
+
+    private int letters(int start) {
+        int at = start;
+        while (at < line.length() && at < start + MAX_UNIT_LETTERS && isLetter(line.charAt(at))) {
+            at++;
+        }
+        return at;
+    }
+
+    private static boolean isLetter(char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
     private boolean endsAt(int at, boolean named) {

@@ -59,9 +59,9 @@ class OtlpApiTest {
                 .containsExactly(
                         "{\"event_type\":\"run_started\",\"project\":\"megatron-lm\"}",
                         "{\"event_type\":\"step_completed\",\"step\":1,\"loss\":2.5,\"grad_norm\":1.5,\"learning_rate\":0.001,\"step_time_seconds\":0.25}",
-                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.5,\"grad_norm\":1.5,\"learning_rate\":0.001}",
-                        "{\"event_type\":\"heartbeat\",\"step\":2,\"last_step\":2}",
-                        "{\"event_type\":\"step_completed\",\"step\":3,\"loss\":\"NaN\",\"learning_rate\":0.001,\"step_time_seconds\":0.4}");
+                        "{\"event_type\":\"heartbeat\",\"step\":1,\"last_step\":1}",
+                        "{\"event_type\":\"heartbeat\",\"step\":1,\"last_step\":1}",
+                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":\"NaN\",\"learning_rate\":0.001,\"step_time_seconds\":0.4}");
     }
 
     @Test

@@ -192,10 +192,11 @@ class ContainerFilesTest {
             variables.remove(LAUNCHER_VARIABLE);
             assertThat(EnvironmentNames.all()).as(environment.getKey()).containsAll(variables.keySet());
             variables.computeIfPresent("TRAINWATCH_HTTP_TOKEN_FILE", (name, file) -> token.toString());
+            variables.replaceAll((name, value) -> value.replace("$(POD_NAME)", "trainwatch-0"));
             var unused = Configuration.read(null, variables, Map.of());
         }
-        assertThat(environments.get("monitor")).hasSize(4);
-        assertThat(environments.get("statefulset")).hasSize(6);
+        assertThat(environments.get("monitor")).hasSize(6);
+        assertThat(environments.get("statefulset")).hasSize(7);
         assertThat(Files.readString(ROOT.resolve("monitor-app/src/main/distribution/bin/trainwatch")))
                 .contains("${" + LAUNCHER_VARIABLE + ":-}");
     }
@@ -352,7 +353,7 @@ class ContainerFilesTest {
     private static JsonNode environmentOf(JsonNode container) {
         ObjectNode environment = new ObjectMapper().createObjectNode();
         container.get("env").forEach(variable ->
-                environment.set(variable.get("name").textValue(), variable.get("value")));
+                environment.set(variable.get("name").textValue(), variable.path("value")));
         return environment;
     }
 

@@ -69,7 +69,7 @@ def start(
 
     :param run_id: 1 to 256 characters, the same for all ranks and restarts; default TRAINWATCH_RUN_ID, else made of the
         script's name and the job of torchrun or Slurm, else of the time
-    :param location: ``http://HOST:PORT`` of a monitor (its token in TRAINWATCH_TOKEN or TRAINWATCH_TOKEN_FILE);
+    :param location: ``http://HOST:PORT`` of a monitor, whose token is in TRAINWATCH_TOKEN or in the file of ``?token_file=FILE``;
         ``kafka:HOST:PORT[,HOST:PORT...]`` with ``?topic=NAME`` (default trainwatch.events) and ``config=FILE`` (further
         settings of librdkafka); ``console:`` and ``file:PATH`` for JSON Lines; ``memory:NAME``, read with
         :func:`memory`; ``noop:`` for nothing. Default TRAINWATCH_LOCATION; without it, nothing is recorded

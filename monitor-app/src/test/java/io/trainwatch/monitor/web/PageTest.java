@@ -87,6 +87,7 @@ class PageTest {
                         .phaseChanged("sequence length 1024 to 4096")
                         .steps(200));
         fleet.play("overfits", 5_000, PageTest::overfits);
+        fleet.play("layers-die", 8_000, PageTest::layersDie);
         fleet.play(
                 "done-long-ago",
                 40 * MINUTE_MS,

@@ -152,14 +152,10 @@ final class AlertReader implements AutoCloseable {
             if (!takenOver) {
                 takenOver = true;
                 listener.takeOver();
-                // The place of a new group is committed at once, so that it counts from here on, however long it is
-                // away.
-                unplaced.clear();
-                unplaced.addAll(from.assignment());
             }
             listener.handle(alerts);
-            if (!records.isEmpty() || !unplaced.isEmpty()) {
-                commit(from, records, unplaced);
+            if (!records.isEmpty()) {
+                commit(from, records.nextOffsets());
             }
         }
     }

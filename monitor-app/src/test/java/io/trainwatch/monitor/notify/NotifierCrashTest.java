@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A notifier is killed at each stage of a delivery: every page arrives, and what arrives twice has the same key. */
 class NotifierCrashTest {
-    private static final Duration LIMIT = Duration.ofSeconds(120);
+    private static final Duration LIMIT = Duration.ofMinutes(2);
 
     @TempDir
     Path dir;

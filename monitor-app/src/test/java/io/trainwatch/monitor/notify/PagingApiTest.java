@@ -72,11 +72,12 @@ class PagingApiTest {
     }
 
     @AfterAll
-    static void stop() {
-        server.close();
-        state.close();
-        topic.close();
-        broker.close();
+    static void stop() throws Exception {
+        for (AutoCloseable part : new AutoCloseable[] {server, state, topic, broker}) {
+            if (part != null) {
+                part.close();
+            }
+        }
     }
 
     @Test

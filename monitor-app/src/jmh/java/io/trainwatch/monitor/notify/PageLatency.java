@@ -68,7 +68,8 @@ public final class PageLatency {
                     nobody.commands());
             try (Monitor monitor = Monitor.start(settings, new RunJudge());
                     Metrics metrics = new Metrics(monitor, MetricsSettings.DEFAULT, "benchmark");
-                    Notifier notifier = Notifier.start(notify, settings, new OpenCommands(InstantSource.system()), null);
+                    Notifier notifier =
+                            Notifier.start(notify, settings, new OpenCommands(InstantSource.system()), null);
                     WebServer web = WebServer.start(
                             new HttpSettings("127.0.0.1", 0, null),
                             monitor.board(),
@@ -117,7 +118,11 @@ public final class PageLatency {
     }
 
     private void print(Map<String, Long> sent) {
-        System.out.printf(Locale.ROOT, "%d runs, %d processors%n", sent.size(), Runtime.getRuntime().availableProcessors());
+        System.out.printf(
+                Locale.ROOT,
+                "%d runs, %d processors%n",
+                sent.size(),
+                Runtime.getRuntime().availableProcessors());
         System.out.println("| way | p50 ms | p99 ms | max ms |");
         System.out.println("|-----|-------:|-------:|-------:|");
         arrivals.forEach((way, times) -> {
@@ -140,7 +145,8 @@ public final class PageLatency {
         arrivals.put(way, times);
         return new Receiver().behaving(request -> {
             request.json().path("alerts").forEach(alert -> {
-                String id = alert.at(alert.has("labels") ? "/labels/run_id" : "/run_id").asText();
+                String id = alert.at(alert.has("labels") ? "/labels/run_id" : "/run_id")
+                        .asText();
                 times.putIfAbsent(id, request.atMs());
             });
             return Receiver.Answer.OK;
@@ -163,7 +169,8 @@ public final class PageLatency {
         start(
                 dir,
                 "alertmanager.log",
-                Installed.program("prometheus-alertmanager", "prometheus-alertmanager").toString(),
+                Installed.program("prometheus-alertmanager", "prometheus-alertmanager")
+                        .toString(),
                 "--config.file=" + dir.resolve("alertmanager.yml"),
                 "--storage.path=" + dir.resolve("alertmanager"),
                 "--web.listen-address=127.0.0.1:" + port,

@@ -77,7 +77,8 @@ final class AlertReader implements AutoCloseable {
         client.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         client.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         client.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        // Only where a committed place is gone with its alerts; a new group is placed below. "by_duration" looks for a place
+        // Only where a committed place is gone with its alerts; a new group is placed below. "by_duration" looks for a
+        // place
         // in an empty partition again after half a minute only, and a first alert there would wait for that.
         client.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         client.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, OneReader.class.getName());

@@ -43,7 +43,8 @@ class NotifySectionTest {
         int found = 0;
         while (examples.find()) {
             NotifySettings settings = read(examples.group(1));
-            assertThat(settings.sinks().isEmpty() && settings.commands().on().isEmpty()).isFalse();
+            assertThat(settings.sinks().isEmpty() && settings.commands().on().isEmpty())
+                    .isFalse();
             found++;
         }
         assertThat(found).isGreaterThanOrEqualTo(3);
@@ -89,32 +90,48 @@ class NotifySectionTest {
 
     @Test
     void what_cannot_be_used_is_named_with_its_line_and_the_remedy() {
-        refuses("notify: {sinks: [{name: a, type: pigeon}]}", "notify.sinks[0].type: 'pigeon' is not allowed here: alertmanager,");
+        refuses(
+                "notify: {sinks: [{name: a, type: pigeon}]}",
+                "notify.sinks[0].type: 'pigeon' is not allowed here: alertmanager,");
         refuses("notify: {sinks: [{name: a}]}", "notify.sinks[0]: needs a type: alertmanager,");
         refuses("notify: {sinks: [{type: log}]}", "notify.sinks[0]: needs a name");
         refuses("notify: {sinks: [{name: A B, type: log}]}", "1 to 40 lower-case letters");
         refuses("notify: {sinks: [{name: a, type: log}, {name: a, type: log}]}", "'a' is the name of two sinks");
         refuses("notify: {sinks: [{name: a, type: slack}]}", "notify.sinks[0]: needs url_file or url_env");
         refuses("notify: {sinks: [{name: a, type: slack, url_env: NOPE}]}", "the environment has no variable NOPE");
-        refuses("notify: {sinks: [{name: a, type: slack, url_file: /no/such}]}", "cannot read /no/such: there is no such file");
-        refuses("notify: {sinks: [{name: a, type: slack, url: x}]}", "notify.sinks[0].url: unknown key; allowed under notify.sinks[0]: name, type, url_env, url_file");
-        refuses("notify: {sinks: [{name: a, type: webhook, url: 'ftp://x'}]}", "'ftp://x' is not allowed here: an http or https address");
-        refuses("notify: {sinks: [{name: a, type: email, host: h, from: nobody, to: b@c.d}]}", "from: 'nobody' is no mail address");
+        refuses(
+                "notify: {sinks: [{name: a, type: slack, url_file: /no/such}]}",
+                "cannot read /no/such: there is no such file");
+        refuses(
+                "notify: {sinks: [{name: a, type: slack, url: x}]}",
+                "notify.sinks[0].url: unknown key; allowed under notify.sinks[0]: name, type, url_env, url_file");
+        refuses(
+                "notify: {sinks: [{name: a, type: webhook, url: 'ftp://x'}]}",
+                "'ftp://x' is not allowed here: an http or https address");
+        refuses(
+                "notify: {sinks: [{name: a, type: email, host: h, from: nobody, to: b@c.d}]}",
+                "from: 'nobody' is no mail address");
         refuses("notify: {sinks: [log]}", "a list of sections, each like");
         refuses("notify: {routes: [{sinks: [nobody]}]}", "'nobody' is no sink; there are: none");
-        refuses("notify: {routes: [{match: {severity: info}, sinks: []}]}", "'info' is not allowed here: warning, critical");
+        refuses(
+                "notify: {routes: [{match: {severity: info}, sinks: []}]}",
+                "'info' is not allowed here: warning, critical");
         refuses("notify: {routes: [{match: {project: a}}]}", "notify.routes[0]: needs sinks");
         refuses("notify: {quiet_hours: {from: '22:00'}}", "notify.quiet_hours: needs from and to");
         refuses("notify: {quiet_hours: {from: '22:00', to: '25:00'}}", "'25:00' is not allowed here: a time of day");
         refuses("notify: {quiet_hours: {from: '22:00', to: '07:00', zone: Mars}}", "'Mars' is no time zone");
-        refuses("notify: {heartbeat: {sink: a}, sinks: [{name: a, type: log}]}", "'a' is no sink of type alertmanager or webhook");
+        refuses(
+                "notify: {heartbeat: {sink: a}, sinks: [{name: a, type: log}]}",
+                "'a' is no sink of type alertmanager or webhook");
         refuses("commands: {on: {loss_spkie: stop}}", "commands.on.loss_spkie: no detector has this name");
         refuses("commands: {on: {loss_spike: explode}}", "'explode' is not allowed here: notify, checkpoint,");
         refuses("commands: {on: {loss_spike: ask}}", "'ask' needs commands.approval_secret_file");
     }
 
     private void refuses(String yaml, String message) {
-        assertThatThrownBy(() -> read(yaml)).isInstanceOf(ConfigurationException.class).hasMessageContaining(message);
+        assertThatThrownBy(() -> read(yaml))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining(message);
     }
 
     private NotifySettings read(String yaml) throws IOException, ConfigurationException {

@@ -47,7 +47,9 @@ class NotifierCrashTest {
             try {
                 await().atMost(LIMIT)
                         .untilAsserted(() -> assertThat(receiver.taken().stream()
-                                        .map(request -> request.json().at("/alerts/0/run_id").asText())
+                                        .map(request -> request.json()
+                                                .at("/alerts/0/run_id")
+                                                .asText())
                                         .collect(Collectors.toSet()))
                                 .containsExactlyInAnyOrder("in-backoff", "while-sending", "before-sending"));
             } finally {
@@ -57,7 +59,8 @@ class NotifierCrashTest {
             // One key for each run, however often it was sent.
             assertThat(receiver.requests().stream()
                             .map(Receiver.Request::json)
-                            .map(page -> page.at("/alerts/0/run_id").asText() + page.get("key").asText())
+                            .map(page -> page.at("/alerts/0/run_id").asText()
+                                    + page.get("key").asText())
                             .distinct())
                     .hasSize(3);
         }

@@ -82,19 +82,24 @@ class PagingApiTest {
 
     @Test
     void a_silence_is_made_listed_known_elsewhere_ended_and_expires() throws Exception {
-        HttpResponse<String> made =
-                ask("POST", "/api/v1/silences", "{\"project\":\"vis*\",\"for\":\"2h\",\"by\":\"anna\",\"comment\":\"known\"}");
+        HttpResponse<String> made = ask(
+                "POST",
+                "/api/v1/silences",
+                "{\"project\":\"vis*\",\"for\":\"2h\",\"by\":\"anna\",\"comment\":\"known\"}");
         assertThat(made.statusCode()).isEqualTo(201);
         String id = JSON.readTree(made.body()).get("id").asText();
         assertThat(state.of(nan("r"), NOW.get())).contains(Hold.SILENCED);
-        assertThat(state.of(with(nan("r"), other -> other.setProject("text")), NOW.get())).isEmpty();
+        assertThat(state.of(with(nan("r"), other -> other.setProject("text")), NOW.get()))
+                .isEmpty();
         assertThat(ask("GET", "/api/v1/silences", null).body()).contains(id, "\"created_by\":\"anna\"");
         try (NotifyState elsewhere = new NotifyState(
-                Map.of("bootstrap.servers", topic.monitor().bootstrapServers()), topic.topics().notifyState())) {
+                Map.of("bootstrap.servers", topic.monitor().bootstrapServers()),
+                topic.topics().notifyState())) {
             assertThat(elsewhere.catchUp()).isTrue();
             assertThat(elsewhere.of(nan("r"), NOW.get())).contains(Hold.SILENCED);
         }
-        assertThat(state.of(nan("r"), NOW.get() + Duration.ofHours(2).toMillis())).isEmpty();
+        assertThat(state.of(nan("r"), NOW.get() + Duration.ofHours(2).toMillis()))
+                .isEmpty();
 
         assertThat(ask("DELETE", "/api/v1/silences/" + id, null).statusCode()).isEqualTo(204);
         assertThat(state.of(nan("r"), NOW.get())).isEmpty();
@@ -104,11 +109,14 @@ class PagingApiTest {
     @Test
     void an_acknowledgement_holds_for_four_hours_unless_said_otherwise() throws Exception {
         String alert = nan("acknowledged").getAlertId();
-        assertThat(ask("POST", "/api/v1/alerts/" + alert + "/acknowledge", "").statusCode()).isEqualTo(200);
+        assertThat(ask("POST", "/api/v1/alerts/" + alert + "/acknowledge", "").statusCode())
+                .isEqualTo(200);
 
-        assertThat(state.of(nan("acknowledged"), NOW.get() + Duration.ofMinutes(239).toMillis()))
+        assertThat(state.of(
+                        nan("acknowledged"), NOW.get() + Duration.ofMinutes(239).toMillis()))
                 .contains(Hold.ACKNOWLEDGED);
-        assertThat(state.of(nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis())).isEmpty();
+        assertThat(state.of(nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis()))
+                .isEmpty();
         assertThat(ask("GET", "/api/v1/acknowledgements", null).body()).contains(alert);
     }
 
@@ -118,7 +126,8 @@ class PagingApiTest {
                 .contains("a silence for nothing: give project, run_id or detector");
         assertThat(ask("POST", "/api/v1/silences", "{\"projct\":\"a\"}").body())
                 .contains("unknown field 'projct'; allowed: by, comment, detector, for, project, run_id");
-        assertThat(ask("POST", "/api/v1/silences", "{\"project\":\"a\",\"for\":\"forever\"}").body())
+        assertThat(ask("POST", "/api/v1/silences", "{\"project\":\"a\",\"for\":\"forever\"}")
+                        .body())
                 .contains("for is 'forever', allowed is a duration, 1m to 30d");
         assertThat(ask("POST", "/api/v1/silences", "{\"project\":7}").body()).contains("project must be a text");
         assertThat(ask("POST", "/api/v1/silences", "[").statusCode()).isEqualTo(400);
@@ -136,7 +145,8 @@ class PagingApiTest {
         assertThat(ask("POST", path, "").statusCode()).isEqualTo(200);
         Command given = open.of("approved-run").get(0);
         assertThat(given.getAction()).isEqualTo(CommandAction.checkpoint_then_stop);
-        assertThat(broker.read(topic.topics().commands())).extracting(record -> new String(record.key(), StandardCharsets.UTF_8))
+        assertThat(broker.read(topic.topics().commands()))
+                .extracting(record -> new String(record.key(), StandardCharsets.UTF_8))
                 .contains("approved-run");
 
         open.remove("approved-run");
@@ -150,7 +160,8 @@ class PagingApiTest {
     void a_forged_or_expired_approval_does_nothing_and_is_counted() throws Exception {
         String path = approval("forged-run");
         char last = path.charAt(path.length() - 2);
-        String forged = path.substring(0, path.length() - 2) + (last == 'A' ? 'B' : 'A') + path.charAt(path.length() - 1);
+        String forged =
+                path.substring(0, path.length() - 2) + (last == 'A' ? 'B' : 'A') + path.charAt(path.length() - 1);
         long before = counters.approvals("forged");
         for (String bad : List.of(forged, "/approve/x", "/approve/a.b", path.replace("/approve/", "/approve/A"))) {
             assertThat(ask("POST", bad, "").statusCode()).as(bad).isEqualTo(403);
@@ -169,7 +180,8 @@ class PagingApiTest {
 
     @Test
     void without_a_policy_that_asks_a_page_offers_nothing_to_approve() {
-        assertThat(Approvals.links(CommandSettings.NONE, links(), CLOCK, nan("r"))).isEmpty();
+        assertThat(Approvals.links(CommandSettings.NONE, links(), CLOCK, nan("r")))
+                .isEmpty();
         assertThat(Approvals.links(COMMANDS, Links.NONE, CLOCK, nan("r"))).isEmpty();
         assertThat(Approvals.links(COMMANDS, links(), CLOCK, nan("r"))).hasSize(2);
     }
@@ -180,7 +192,8 @@ class PagingApiTest {
         for (var record : broker.read(topic.topics().notifyState())) {
             if (new String(record.key(), StandardCharsets.UTF_8).startsWith("silence/") && record.value() != null) {
                 JsonNode silence = JSON.readTree(record.value());
-                assertThat(silence.get("expires_at_ms").asLong()).isGreaterThan(silence.get("created_at_ms").asLong());
+                assertThat(silence.get("expires_at_ms").asLong())
+                        .isGreaterThan(silence.get("created_at_ms").asLong());
             }
         }
     }
@@ -190,7 +203,10 @@ class PagingApiTest {
     }
 
     private static String approval(String runId) {
-        return Approvals.links(COMMANDS, links(), CLOCK, nan(runId)).get(0).address().getPath();
+        return Approvals.links(COMMANDS, links(), CLOCK, nan(runId))
+                .get(0)
+                .address()
+                .getPath();
     }
 
     private static HttpResponse<String> ask(String method, String path, String body)

@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
             "  trainwatch attach --to kafka:localhost:9092 train.log",
             "  trainwatch attach --to kafka:localhost:9092 runs/        all logs that are and will be there",
             "  trainwatch attach --to kafka:localhost:9092 --pid 4711 slurm-12345.out",
-            "  python train.py 2>&1 | tee /dev/stderr | trainwatch attach --to kafka:localhost:9092 -",
+            "  trainwatch attach --to http://monitor:8080 --slurm-job 12345 slurm-12345.out",
+            "  python train.py 2>&1 | trainwatch attach --to kafka:localhost:9092 -",
             "  trainwatch attach --dry-run runs/                        what would be read, and sends nothing",
             "",
             "Formats are recognised by content; 'trainwatch check' reads the same ones. Of each log it is remembered how",
@@ -71,6 +72,14 @@ public final class AttachCommand implements Callable<Integer> {
                     + " process that has the log open is looked for on this host.")
     @Nullable
     Long pid;
+
+    @Option(
+            names = "--slurm-job",
+            paramLabel = "ID",
+            description = "The job of Slurm that writes the log: squeue and sacct are asked whether it lives and how it"
+                    + " ended.")
+    @Nullable
+    String slurmJob;
 
     @Option(
             names = "--state",
@@ -109,13 +118,13 @@ public final class AttachCommand implements Callable<Integer> {
         if (dryRun) {
             return new DryRun(spec.commandLine().getOut()).of(paths, target.wantedFormat());
         }
+        Job job = job();
         Settings settings = target.settings()
                 .withState(state != null ? state : Target.stateDirectory())
                 .withTimes(Duration.ofMillis((long) (interval * 1000)), Settings.SETTLE_AFTER);
         if (once) {
             settings = settings.onlyOnce(false);
         }
-        Job job = job();
         try (Agent agent = new Agent(settings, Duration.ofDays(lastDays), SEARCH_EVERY, this::say);
                 Spool input = paths.contains("-") ? Spool.create("stdin.log") : null) {
             CountDownLatch done = new CountDownLatch(1);
@@ -170,6 +179,15 @@ public final class AttachCommand implements Callable<Integer> {
 
     /** The job that the user names; null if that is none. */
     private @Nullable Job job() {
+        String slurm = slurmJob;
+        if (slurm != null) {
+            if (!slurm.matches("\\d{1,12}(?:_\\d{1,9})?")) {
+                throw new ParameterException(
+                        spec.commandLine(), "--slurm-job is " + slurm + ", but must be a number such as 12345 or 12345_7");
+            }
+            target.labels.putIfAbsent("slurm_job_id", slurm);
+            return Job.slurm(slurm);
+        }
         Long id = pid;
         if (id == null) {
             return null;

@@ -39,7 +39,8 @@ final class Target {
             names = "--to",
             paramLabel = "LOCATION",
             description = {
-                "Where the events go: kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], console:, file:PATH, ...",
+                "Where the events go: kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], http[s]://HOST[:PORT], console:,"
+                        + " file:PATH.",
                 "Default is the environment variable TRAINWATCH_LOCATION."
             })
     @Nullable

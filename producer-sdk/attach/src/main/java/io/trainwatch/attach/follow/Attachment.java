@@ -56,6 +56,7 @@ public final class Attachment implements Runnable {
     private static final int MAX_HELD = 16;
     private static final int MAX_OPEN_RUNS = 10_000;
     private static final int LOOKS_AT_BROKEN = 5;
+    private static final long AFTER_TROUBLE_SECONDS = 10;
     private static final Pattern NUMBER = Pattern.compile("#(\\d{1,9})$");
 
     /** What is told while a log is followed. */
@@ -177,6 +178,8 @@ public final class Attachment implements Runnable {
             fail("no permission to read it");
         } catch (IOException e) {
             fail(String.valueOf(e.getMessage()));
+        } catch (RuntimeException e) {
+            fail("an error of trainwatch's own: " + e); // the other logs go on
         } finally {
             live();
             if (forwarder != null) {
@@ -211,20 +214,43 @@ public final class Attachment implements Runnable {
     // --- one file after another
 
     private void follow() throws IOException, InterruptedException {
-        byte[] head = awaitRecognition();
-        while (head != null) {
-            boolean done;
-            count = 0;
-            digest = 0;
-            replayed = 0;
-            held.clear();
+        boolean troubled = false;
+        while (true) {
             try {
-                done = format.isRewritten() ? readSnapshots() : readGrowing(head);
-            } catch (OtherContentException e) {
-                position.nextGeneration();
-                done = false;
+                byte[] head = awaitRecognition();
+                if (head == null || readFile(head)) {
+                    return;
+                }
+                troubled = false;
+            } catch (InterruptedIOException | NoSuchFileException | AccessDeniedException e) {
+                throw e;
+            } catch (IOException e) {
+                // A network file system that is away, for one.
+                if (settings.once() || !position.isKnown()) {
+                    throw e;
+                }
+                if (!troubled) {
+                    listener.say(path + ": " + e.getMessage() + "; tried again until it can be read");
+                    troubled = true;
+                }
+                if (stop.await(AFTER_TROUBLE_SECONDS, TimeUnit.SECONDS)) {
+                    return;
+                }
             }
-            head = done ? null : awaitRecognition();
+        }
+    }
+
+    /** Reads the log from its start; says whether nobody wants more. */
+    private boolean readFile(byte[] head) throws IOException, InterruptedException {
+        count = 0;
+        digest = 0;
+        replayed = 0;
+        held.clear();
+        try {
+            return format.isRewritten() ? readSnapshots() : readGrowing(head);
+        } catch (OtherContentException e) {
+            position.nextGeneration();
+            return false;
         }
     }
 
@@ -495,9 +521,7 @@ public final class Attachment implements Runnable {
             compare();
             return;
         }
-        if (Long.bitCount(count) == 1) {
-            position.digests.add(digest);
-        }
+        remember();
         if (past) {
             event.setHistorical(true);
         }
@@ -510,6 +534,15 @@ public final class Attachment implements Runnable {
         }
         release();
         send(event);
+    }
+
+    private void remember() {
+        int place = Long.bitCount(count) == 1 ? Long.numberOfTrailingZeros(count) : -1;
+        if (place >= 0 && place < position.digests.size()) {
+            position.digests.set(place, digest); // it was not delivered, and is read again
+        } else if (place >= 0) {
+            position.digests.add(digest);
+        }
     }
 
     /** Whether the log still says what was delivered of it. */

@@ -56,6 +56,11 @@ public interface Job {
         return WriterSearch.of(log);
     }
 
+    /** A job of Slurm by its number, asked for with the programs of this host. */
+    static Job slurm(String id) {
+        return SlurmJob.of(id);
+    }
+
     /** A process of this host. Another one that gets its number later is not taken for it. */
     static Job process(ProcessHandle process) {
         Optional<Instant> began = process.info().startInstant();

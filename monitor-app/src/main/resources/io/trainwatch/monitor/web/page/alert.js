@@ -1,12 +1,10 @@
 // One episode as a card: what, since when, why, and what to do about it.
 
-import { canSilence, post } from "./api.js";
+import { paging, pagingChanged, post } from "./api.js";
 import { bdi, h } from "./dom.js";
 import { decimal, duration, moment, whole } from "./format.js";
 import { icon } from "./health.js";
 
-const ACKNOWLEDGED_S = 4 * 3600;
-const SILENCED_S = 3600;
 
 export function isOpen(alert) {
   return alert.state !== "resolved";
@@ -147,15 +145,25 @@ function actions(alert) {
     "div",
     { class: "actions", hidden: true },
     button("Acknowledge", "I look after it: nobody is paged about it again", async () => {
-      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { seconds: ACKNOWLEDGED_S });
-      return "acknowledged";
+      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: "4h" });
+      pagingChanged();
+      return "acknowledged for 4 h";
     }),
     button("Silence the run 1 h", "Nobody is paged about this run for an hour", async () => {
-      await post("/api/v1/silences", { run_id: alert.run_id, seconds: SILENCED_S });
+      // The monitor takes a pattern: a star in a name must not become one for everything.
+      await post("/api/v1/silences", { run_id: alert.run_id.replaceAll("*", "?"), for: "1h", comment: "from the page" });
+      pagingChanged();
       return "silenced for 1 h";
     }),
     said,
   );
-  canSilence().then((can) => (box.hidden = !can));
+  paging().then((state) => {
+    box.hidden = !state;
+    const one = state?.acknowledged.get(alert.alert_id);
+    if (one) {
+      box.firstChild.disabled = true;
+      said.textContent = `acknowledged${one.by ? ` by ${one.by}` : ""} until ${moment(one.expires_at_ms)}`;
+    }
+  });
   return box;
 }

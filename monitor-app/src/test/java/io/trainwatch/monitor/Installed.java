@@ -72,7 +72,7 @@ public final class Installed {
         }
     }
 
-    private static <T> T missing(String what) {
+    private static Path missing(String what) {
         return "true".equals(System.getenv("CI")) ? fail(what) : abort(what);
     }
 }

@@ -5,8 +5,11 @@ import io.trainwatch.monitor.demo.Ink;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
 import io.trainwatch.monitor.web.HttpSettings;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,6 +35,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  trainwatch demo                      watch, and look at the page that it names",
             "  trainwatch demo --once               end by itself, for a script",
+            "  trainwatch demo --bootstrap-servers kafka:9092",
+            "                                       trainings alone, for a monitor elsewhere",
             "",
             "Exit codes with --once:",
             "  0  every planted fault was raised and the healthy runs stayed quiet",
@@ -39,6 +44,8 @@ import picocli.CommandLine.Spec;
             "  2  could not start; the message says why"
         })
 final class DemoCommand implements Callable<Integer> {
+    private static final Duration BROKER_LIMIT = Duration.ofSeconds(10);
+
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     CommandSpec spec;
@@ -53,14 +60,30 @@ final class DemoCommand implements Callable<Integer> {
             description = "Port of the live page on 127.0.0.1, 0 for any free one (default: ${DEFAULT-VALUE}).")
     int httpPort;
 
+    @Option(
+            names = "--bootstrap-servers",
+            paramLabel = "HOST:PORT",
+            description = "Only train, for the monitor that judges the runs of this cluster; nothing else is started.")
+    @Nullable
+    String bootstrapServers;
+
     @Override
     public Integer call() throws Exception {
+        if (bootstrapServers != null && once) {
+            throw new ParameterException(
+                    spec.commandLine(), "--once tells what was found, and with --bootstrap-servers another monitor finds it");
+        }
         Demo demo = new Demo(
                 spec.commandLine().getOut(),
                 Ansi.AUTO.enabled() ? Ink.ANSI : Ink.PLAIN,
                 http(),
                 Trainwatch.Version.ofBuild());
         try {
+            if (bootstrapServers != null) {
+                Brokers.await(bootstrapServers, Map.of(), BROKER_LIMIT);
+                demo.trainFor(bootstrapServers);
+                return 0;
+            }
             if (once) {
                 return demo.once() ? 0 : 1;
             }

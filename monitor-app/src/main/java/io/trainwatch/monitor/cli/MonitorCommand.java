@@ -1,22 +1,32 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.monitor.board.OpenCommands;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
+import io.trainwatch.monitor.intake.Intake;
 import io.trainwatch.monitor.judge.RunJudge;
 import io.trainwatch.monitor.metrics.Metrics;
+import io.trainwatch.monitor.notify.Notifier;
+import io.trainwatch.monitor.notify.NotifyMetrics;
+import io.trainwatch.monitor.notify.Pulse;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.topology.MonitorState;
+import io.trainwatch.monitor.web.Endpoints;
+import io.trainwatch.monitor.web.Peers;
 import io.trainwatch.monitor.web.WebServer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -167,14 +177,32 @@ final class MonitorCommand implements Callable<Integer> {
         CountDownLatch stop = new CountDownLatch(1);
         CountDownLatch stopped = new CountDownLatch(1);
         String version = Trainwatch.Version.ofBuild();
+        OpenCommands commands = new OpenCommands(InstantSource.system());
         try (Monitor monitor = Monitor.start(configuration.monitor(), new RunJudge(configuration.detection()));
                 Metrics metrics = new Metrics(monitor, configuration.metrics(), version);
+                Notifier notifier = Notifier.start(
+                        configuration.notifySettings(),
+                        configuration.monitor(),
+                        commands,
+                        new Pulse(
+                                () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
+                                monitor.counters()::events,
+                                monitor::lag));
+                Intake intake = Intake.start(
+                        configuration.intake(),
+                        configuration.monitor().bootstrapServers(),
+                        configuration.monitor().clientProperties(),
+                        monitor.topics().events(),
+                        monitor.board(),
+                        commands::of);
                 WebServer web = WebServer.start(
                         configuration.http(),
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        List.of())) {
+                        parts(monitor, intake, notifier))) {
+            metrics.prometheus().register(intake.metrics());
+            metrics.prometheus().register(new NotifyMetrics(notifier));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
             tellWhereToLook(version, configuration.monitor(), web);
             stop.await();
@@ -183,6 +211,27 @@ final class MonitorCommand implements Callable<Integer> {
         } finally {
             stopped.countDown();
         }
+    }
+
+    private static List<Endpoints> parts(Monitor monitor, Intake intake, Notifier notifier) {
+        List<Endpoints> parts = new ArrayList<>(intake.endpoints());
+        parts.addAll(notifier.endpoints());
+        parts.add(new Peers(monitor.board(), directory(monitor)));
+        return parts;
+    }
+
+    private static Peers.Directory directory(Monitor monitor) {
+        return new Peers.Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return monitor.judgeOf(runId);
+            }
+
+            @Override
+            public Set<String> others() {
+                return monitor.others();
+            }
+        };
     }
 
     /** The JVM ends when its hooks have: this one holds it until everything is closed. */
@@ -216,7 +265,7 @@ final class MonitorCommand implements Callable<Integer> {
         out.printf("  page      %s/%n", web.url());
         out.printf("  metrics   %s/metrics%n", web.url());
         out.printf("  alerts    trainwatch tail alerts --bootstrap-servers %s%n", settings.bootstrapServers());
-        out.printf("  trainers  send to kafka:%s%n", settings.bootstrapServers());
+        out.printf("  trainers  send to kafka:%s or %s%n", settings.bootstrapServers(), web.url());
         out.println("Ctrl-C stops it.");
         out.flush();
     }

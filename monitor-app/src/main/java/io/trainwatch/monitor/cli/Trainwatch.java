@@ -1,5 +1,8 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.AttachCommand;
+import io.trainwatch.attach.cli.ImportCommand;
+import io.trainwatch.attach.cli.RunCommand;
 import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -28,7 +31,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
             MonitorCommand.class,
             CheckCommand.class,
             EvaluateCommand.class,
-            TailCommand.class
+            AttachCommand.class,
+            RunCommand.class,
+            ImportCommand.class,
+            TailCommand.class,
+            NotifyCommand.class,
+            AckCommand.class,
+            SilenceCommand.class
         },
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
@@ -74,7 +83,8 @@ public final class Trainwatch implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: demo, monitor, check, evaluate or tail");
+                spec.commandLine(),
+                "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

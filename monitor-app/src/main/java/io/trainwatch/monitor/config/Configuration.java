@@ -1,7 +1,9 @@
 package io.trainwatch.monitor.config;
 
+import io.trainwatch.monitor.intake.IntakeSettings;
 import io.trainwatch.monitor.judge.DetectionSettings;
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
 import io.trainwatch.monitor.web.HttpSettings;
@@ -25,12 +27,21 @@ import org.jspecify.annotations.Nullable;
  * @param monitor brokers, topics and how runs are judged
  * @param http where HTTP is served
  * @param metrics bounds of what is exported per run
+ * @param intake what is taken over HTTP
  * @param detection what is set of the detectors
+ * @param notifySettings who is told of alerts, and what trainers are told to do
  */
 public record Configuration(
-        MonitorSettings monitor, HttpSettings http, MetricsSettings metrics, DetectionSettings detection) {
+        MonitorSettings monitor,
+        HttpSettings http,
+        MetricsSettings metrics,
+        IntakeSettings intake,
+        DetectionSettings detection,
+        NotifySettings notifySettings) {
 
     private static final Pattern BROKERS = Pattern.compile("[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*|.*\\[.*].*");
+    private static final Pattern ADDRESS = Pattern.compile("auto|none|(\\[[0-9a-fA-F:.]+]|[A-Za-z0-9._-]+):\\d{1,5}");
+    private static final String HOSTS = "an address or name of this machine";
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
     private static final String TOKEN_VARIABLE = "TRAINWATCH_HTTP_TOKEN";
 
@@ -48,8 +59,15 @@ public record Configuration(
         flags.forEach((key, flag) -> flagValues.put(key, new SettingValues.Value(flag.text(), flag.name())));
         SettingValues values =
                 new SettingValues(file == null ? Map.of() : YamlFile.read(file), environment, flagValues);
+        MonitorSettings monitor = monitor(values);
+        HttpSettings http = http(values, environment);
         Configuration configuration = new Configuration(
-                monitor(values), http(values, environment), metrics(values), DetectionSection.read(values));
+                monitor.withAddress(address(values, http)),
+                http,
+                metrics(values),
+                IntakeSection.read(values),
+                DetectionSection.read(values),
+                NotifySection.read(values, environment));
         values.check();
         return configuration;
     }
@@ -66,10 +84,12 @@ public record Configuration(
     /** Every key that the file may have. */
     static Set<String> keys() {
         SettingValues values = new SettingValues(Map.of(), Map.of(), Map.of());
-        monitor(values);
-        http(values, Map.of());
+        var unusedMonitor = monitor(values);
+        var unusedAddress = address(values, http(values, Map.of()));
         metrics(values);
+        var unusedIntake = IntakeSection.read(values);
         var unused = DetectionSection.read(values);
+        var unusedToo = NotifySection.read(values, Map.of());
         return values.allowedByKey().keySet();
     }
 
@@ -114,7 +134,19 @@ public record Configuration(
                 values.duration("monitor.ended_ttl", Duration.ZERO, retention, least(defaults.endedTtl(), retention)),
                 values.duration("monitor.idle_ttl", Duration.ZERO, retention, least(defaults.idleTtl(), retention)),
                 values.duration("monitor.tick_grace", Duration.ZERO, Duration.ofDays(1), defaults.tickGrace()),
+                null,
                 values.map("kafka.properties", "settings of the Kafka clients"));
+    }
+
+    /** Where other instances reach the HTTP of this one: what the file says, else where it listens if that names one host. */
+    private static @Nullable String address(SettingValues values, HttpSettings http) {
+        String host = http.host();
+        String address = values.matching("http.advertised", ADDRESS, "host:port, auto or none", "auto");
+        if (!address.equals("auto")) {
+            return address.equals("none") ? null : address;
+        }
+        boolean oneHost = http.port() != 0 && !host.equals("0.0.0.0") && !host.equals("::");
+        return oneHost ? (host.contains(":") ? "[" + host + "]" : host) + ":" + http.port() : null;
     }
 
     private static Duration least(Duration one, Duration other) {
@@ -122,7 +154,7 @@ public record Configuration(
     }
 
     private static HttpSettings http(SettingValues values, Map<String, String> environment) {
-        String host = values.text("http.host", "an address or name of this machine", HttpSettings.DEFAULT_HOST);
+        String host = values.text("http.host", HOSTS, HttpSettings.DEFAULT_HOST);
         int port = values.integer("http.port", 0, 65_535, HttpSettings.DEFAULT_PORT);
         BearerToken token = null;
         Path tokenFile = values.path("http.token_file", "a file with the token");
@@ -152,6 +184,11 @@ public record Configuration(
         MetricsSettings defaults = MetricsSettings.DEFAULT;
         return new MetricsSettings(
                 values.integer("metrics.max_runs", 1, MetricsSettings.MAX_RUNS_LIMIT, defaults.maxRuns()),
+                values.integer(
+                        "metrics.max_metrics_per_run",
+                        0,
+                        MetricsSettings.MAX_METRICS_PER_RUN_LIMIT,
+                        defaults.maxMetricsPerRun()),
                 values.duration(
                         "metrics.ended_run_ttl",
                         Duration.ZERO,
@@ -159,7 +196,7 @@ public record Configuration(
                         defaults.endedRunTtl()));
     }
 
-    private static String reason(IOException e) {
+    static String reason(IOException e) {
         return e instanceof NoSuchFileException
                 ? "there is no such file"
                 : e instanceof AccessDeniedException ? "no permission" : String.valueOf(e.getMessage());

@@ -8,7 +8,11 @@ import io.trainwatch.monitor.web.HttpSettings;
 import io.trainwatch.run.RunCondition;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -98,6 +102,40 @@ public final class Demo {
                 news(stage);
             }
         }
+    }
+
+    /**
+     * Trains for a monitor elsewhere, until the thread is interrupted: every scenario once, the healthy ones again and again.
+     *
+     * @param bootstrapServers the brokers whose events that monitor judges
+     */
+    public void trainFor(String bootstrapServers) throws IOException, InterruptedException {
+        // Runs of an earlier start may still be known there.
+        String start = DateTimeFormatter.ofPattern("-MMdd-HHmmss").format(LocalDateTime.now());
+        Path spool = Files.createTempDirectory("trainwatch-demo-spool-");
+        try (Trainers trainers = new Trainers("kafka:" + bootstrapServers, spool)) {
+            say("Trains for the monitor that judges the runs of %s:".formatted(bootstrapServers));
+            for (Scenario scenario : scenarios) {
+                say("  %-42s %s".formatted(scenario.name() + start, scenario.story()));
+                trainElsewhere(trainers, scenario, start, 1);
+                Thread.sleep(BETWEEN_STARTS.toMillis());
+            }
+            say("The healthy trainings go on until you press Ctrl-C.");
+            Thread.sleep(Long.MAX_VALUE);
+        }
+    }
+
+    private static void trainElsewhere(Trainers trainers, Scenario scenario, String start, int round) {
+        trainers.start(
+                scenario,
+                scenario.name() + start + (round == 1 ? "" : "-" + round),
+                Scenarios.SEED + round - 1,
+                () -> {},
+                () -> {
+                    if (scenario.fault() == null) {
+                        trainElsewhere(trainers, scenario, start, round + 1);
+                    }
+                });
     }
 
     private void begin(Stage stage) {

@@ -1,6 +1,8 @@
 package io.trainwatch.monitor.demo;
 
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
+import io.trainwatch.monitor.intake.Intake;
+import io.trainwatch.monitor.intake.IntakeSettings;
 import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.metrics.MetricsSettings;
 import io.trainwatch.monitor.topology.Monitor;
@@ -65,12 +67,20 @@ final class Stage implements AutoCloseable {
             }
             alerts = new AlertFeed(kafka.bootstrapServers(), monitor.topics().alerts());
             Metrics metrics = built(new Metrics(monitor, MetricsSettings.DEFAULT, version));
+            Intake intake = built(Intake.start(
+                    IntakeSettings.DEFAULT,
+                    kafka.bootstrapServers(),
+                    Map.of(),
+                    monitor.topics().events(),
+                    monitor.board(),
+                    runId -> List.of()));
+            metrics.prometheus().register(intake.metrics());
             web = built(WebServer.start(
                     http,
                     monitor.board(),
                     metrics.prometheus(),
                     () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
-                    List.of()));
+                    intake.endpoints()));
             trainers = built(new Trainers("kafka:" + kafka.bootstrapServers(), directory.resolve("spool")));
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();

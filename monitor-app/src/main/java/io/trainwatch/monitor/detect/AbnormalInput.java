@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * constant  over the first 1,000 samples a feature does not vary               -&gt; info
  *           a feature that varied in each batch does not, in 2 windows of 500  -&gt; warning
  * scale     over the first 1,000 samples |mean| &gt; 1 or std outside 0.1 to 10   -&gt; info; warning if the run then has
- *           a non-finite loss, or nothing learned where it should have, within 500 steps
+ *           a non-finite loss, or nothing learned where it should have, within 500 steps, and a feature has |mean|
+ *           or std &gt; 10, or most have std &lt; 0.1: one that hardly varies among others keeps nothing from learning
  * zeros     share of all-zero samples &gt; 1 % and &gt; 5 times the reference, in 2 windows -&gt; warning; &gt; 1 % from the start: info
  * padding   more than half of the tokens are padding, in 2 windows             -&gt; info
  * duplicates  more than 90 % seen before where the reference had less than 10 %, in 2 windows -&gt; warning
@@ -189,6 +190,16 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             return known()
                     && !constant()
                     && (Math.abs(first.mean()) > MOST_MEAN || first.std() < LEAST_STD || first.std() > MOST_STD);
+        }
+
+        /** So large that it drowns the others. */
+        boolean gross() {
+            return Math.abs(first.mean()) > MOST_STD || first.std() > MOST_STD;
+        }
+
+        /** Off the scale only because it hardly varies. */
+        boolean tooSmall() {
+            return Math.abs(first.mean()) <= MOST_MEAN && first.std() < LEAST_STD;
         }
 
         @Override
@@ -410,6 +421,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
         int known = 0;
         int constant = 0;
         int offScale = 0;
+        int tooSmall = 0;
+        int gross = 0;
         String aConstant = "";
         Moments itsFirst = new Moments();
         Moments worstFirst = itsFirst;
@@ -424,6 +437,8 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
                 itsFirst = feature.first;
             } else if (feature.offScale()) {
                 offScale++;
+                tooSmall += feature.tooSmall() ? 1 : 0;
+                gross += feature.gross() ? 1 : 0;
                 if (off(feature) > mostOff) {
                     mostOff = off(feature);
                     worst = entry.getKey();
@@ -439,7 +454,9 @@ public final class AbnormalInput implements Detector<AbnormalInput.State> {
             split.scaleKnownAt = run.lastStep();
         }
         say(constant, known, scope + "/constant", aConstant, itsFirst, split, run, Severity.info, verdicts);
-        say(offScale, known, scope + "/scale", worst, worstFirst, split, run, corroborated(run), verdicts);
+        boolean matters = gross > 0 || 2 * tooSmall > known;
+        Severity severity = matters ? corroborated(run) : Severity.info;
+        say(offScale, known, scope + "/scale", worst, worstFirst, split, run, severity, verdicts);
     }
 
     /** How far a feature is off the usual scale, in powers of e. */

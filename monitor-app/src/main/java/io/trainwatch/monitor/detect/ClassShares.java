@@ -74,6 +74,15 @@ final class ClassShares implements Persistent {
         return p < Drift.ALPHA && psi > drift.leastPsi(leastPsi, classes() - 1.0, design);
     }
 
+    /**
+     * How alike the labels of one batch of the reference are: the share of their variance that lies between batches, 0 if
+     * they were drawn independently, 1 if each batch is of one class.
+     */
+    double correlationWithinBatches() {
+        double perBatch = drift.referenceSamples() / drift.referenceBatches();
+        return perBatch > 1 ? Math.min(1, (designEffect() - 1) / (perBatch - 1)) : 0;
+    }
+
     /** How many times more the class shares vary between batches than independent draws would, at least 1. */
     private double designEffect() {
         double batches = drift.referenceBatches();

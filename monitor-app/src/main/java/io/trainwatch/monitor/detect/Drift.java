@@ -10,10 +10,15 @@ import org.apache.commons.statistics.distribution.ChiSquaredDistribution;
  * (DETECTION.md D17). The reference is never the window before: a slow drift would hide in it.
  *
  * <pre>
- * reference: the first 2,000 samples in at least 8 batches ; window: 500 samples or more
+ * reference: the first 2,000 samples in at least 8 batches, or 32 batches of at least 500 samples
+ * window: 500 samples or more ; looked at once before, at 8 batches of at least 128 samples, and closed there if it drifted
  * effect: PSI &gt; max(0.1, 2 (1/n + 1/m) chi^2(dof, 0.999))
  * two windows in a row
  * </pre>
+ *
+ * <p>What a test needs to know is the scatter between batches, which 32 of them give to an eighth; small batches, or one in
+ * ten of them, would have to wait ten times as long for 2,000 samples. The early look is for large shifts: its PSI has to be
+ * larger by as much as fewer samples give by chance.
  */
 final class Drift implements Persistent {
     static final Setting<Double> PSI = Setting.number(
@@ -28,7 +33,10 @@ final class Drift implements Persistent {
 
     static final double REFERENCE_SAMPLES = 2000;
     static final int REFERENCE_BATCHES = 8;
+    static final int ENOUGH_BATCHES = 32;
     static final double WINDOW_SAMPLES = 500;
+    static final int EARLY_BATCHES = 8;
+    static final double EARLY_SAMPLES = 128;
     static final double ALPHA = 0.001;
     static final int WINDOWS_IN_A_ROW = 2;
 
@@ -41,10 +49,12 @@ final class Drift implements Persistent {
 
     /** Whether batches still go to the reference. */
     boolean learning() {
-        return referenceSamples < REFERENCE_SAMPLES || referenceBatches < REFERENCE_BATCHES;
+        boolean enough = referenceSamples >= REFERENCE_SAMPLES
+                || (referenceBatches >= ENOUGH_BATCHES && referenceSamples >= WINDOW_SAMPLES);
+        return !enough || referenceBatches < REFERENCE_BATCHES;
     }
 
-    /** Counts a batch to the reference or to the window; true if the window is full and has to be judged. */
+    /** Counts a batch to the reference or to the window; true if the window is to be looked at. */
     boolean add(double samples, long step) {
         if (learning()) {
             referenceSamples += samples;
@@ -56,6 +66,11 @@ final class Drift implements Persistent {
         }
         windowSamples += samples;
         windowBatches++;
+        return isFull() || (windowBatches == EARLY_BATCHES && windowSamples >= EARLY_SAMPLES);
+    }
+
+    /** Whether the window is to be judged; before, it counts only if it drifted. */
+    boolean isFull() {
         return windowSamples >= WINDOW_SAMPLES;
     }
 

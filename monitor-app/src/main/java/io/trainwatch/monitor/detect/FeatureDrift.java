@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The scatter between real batches replaces an assumption of normal, independent samples, which heavy tails and
  * correlated batches break. Features that are constant in more than 80 % of the reference batches are not tested. Effect
- * sizes: a mean shift of 0.3 standard deviations is a PSI of 0.09. Settings: 2,000 samples of reference, 500 a window.
+ * sizes: a mean shift of 0.3 standard deviations is a PSI of 0.09.
  *
  * <p>Known weakness: a drift within the reference is its normal; a change of shape with equal moments needs histograms.
  * Siblings: {@link LabelDrift}. Source: DETECTION.md D17.
@@ -359,11 +359,13 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
                 Drift.ALPHA,
                 benjaminiHochberg(
                         tested.stream().mapToDouble(f -> f.getValue().p).toArray(), Q));
+        if (!split.drift.isFull() && tested.stream().noneMatch(f -> isAway(f.getValue(), split.drift, limit))) {
+            return;
+        }
         List<Map.Entry<String, Feature>> drifted = new ArrayList<>();
         for (Map.Entry<String, Feature> entry : tested) {
             Feature feature = entry.getValue();
-            boolean now = feature.p <= limit && feature.psi > feature.leastPsi(split.drift, leastPsi);
-            feature.driftedWindows = now ? feature.driftedWindows + 1 : 0;
+            feature.driftedWindows = isAway(feature, split.drift, limit) ? feature.driftedWindows + 1 : 0;
             if (feature.driftedWindows >= Drift.WINDOWS_IN_A_ROW) {
                 drifted.add(entry);
             }
@@ -388,6 +390,10 @@ public final class FeatureDrift implements Detector<FeatureDrift.State> {
         }
         split.drift.nextWindow();
         split.features.values().forEach(Feature::nextWindow);
+    }
+
+    private boolean isAway(Feature feature, Drift drift, double limit) {
+        return feature.p <= limit && feature.psi > feature.leastPsi(drift, leastPsi);
     }
 
     /** The largest p that passes at false discovery rate {@code q}; 0 if none does. */

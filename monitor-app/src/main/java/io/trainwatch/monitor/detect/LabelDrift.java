@@ -22,13 +22,18 @@ import org.jspecify.annotations.Nullable;
  * PSI over the classes between reference and window ({@link Drift}), p from (1/n + 1/m) chi^2(classes - 1),
  * n and m divided by how many times the batches vary more than independent draws would
  * fires if PSI &gt; floor and p &lt; 0.001 in two windows in a row -&gt; warning
+ * order: more than half of the variance of the labels in the reference lies between batches -&gt; warning, scope "/order"
  * </pre>
  *
  * <p>Reads the label histograms of {@code batch_stats}, or of {@code prediction_stats} where those have none. At most 1,000
- * classes; more are pooled. Known weakness: data that is sorted from the first step on is its own reference. Siblings:
- * {@link FeatureDrift}. Source: DETECTION.md D17.
+ * classes; more are pooled. Data that is sorted from the first step on is its own reference, and is told by its batches: the
+ * intraclass correlation of shuffled ones is 0, of batches of one class each 1 (design effect of cluster sampling, Kish
+ * 1965). Known weakness: a sampler that means to draw batches of one class. Siblings: {@link FeatureDrift}. Source:
+ * DETECTION.md D17.
  */
 public final class LabelDrift implements Detector<LabelDrift.State> {
+    static final double SORTED = 0.5;
+
     private final double leastPsi;
 
     LabelDrift(DetectorSettings settings) {
@@ -148,10 +153,17 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
 
     private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
         ClassShares shares = split.shares;
+        if (shares.classes() < 2 && !shares.drift.isFull()) {
+            return;
+        }
         if (shares.classes() >= 2) {
             state.judged = true;
+            order(shares, scope + "/order", run, verdicts);
             double psi = shares.psi();
             boolean now = shares.drifted(psi, leastPsi);
+            if (!now && !shares.drift.isFull()) {
+                return;
+            }
             split.driftedWindows = now ? split.driftedWindows + 1 : 0;
             if (!now) {
                 split.onset = -1;
@@ -167,6 +179,24 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
             }
         }
         shares.nextWindow();
+    }
+
+    private static void order(ClassShares shares, String scope, RunView run, Verdicts verdicts) {
+        double alike = shares.correlationWithinBatches();
+        if (alike <= SORTED) {
+            verdicts.healthy(scope);
+            return;
+        }
+        verdicts.unhealthy(
+                scope,
+                Severity.warning,
+                run.firstStep(),
+                null,
+                () -> new Verdicts.Explanation(
+                        "labels come in an order: " + Figures.percent(alike)
+                                + " of their variance lies between batches, of shuffled ones none",
+                        List.of(Figures.evidence(
+                                "labels", run.firstStep(), run.lastStep(), alike, 0, Double.NaN, "share of variance"))));
     }
 
     private static Verdicts.Explanation explain(ClassShares shares, String scope, long onset, long step, double psi) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 final class LossGates {
     static final String METRIC_PROFILE = "metric_profile";
     static final String AT_FLOOR = "at_floor";
+    static final String COMPONENT = "component_of_loss";
 
     /** A loss below this share of where it began has converged (DETECTION.md 4). */
     static final double FLOOR = 0.01;
@@ -17,6 +18,11 @@ final class LossGates {
     /** Names the profile gate if the loss of this run need not fall; null otherwise. */
     static @Nullable String profile(RunView run) {
         return run.facts().profile().lossFallsWhenHealthy() ? null : METRIC_PROFILE;
+    }
+
+    /** Whether it is a part of a loss that is logged itself. */
+    static boolean isComponent(RunView run, Series loss) {
+        return loss != run.loss() && run.loss().points() > 0;
     }
 
     /** Whether the loss was at its floor before the latest point. */

@@ -21,13 +21,16 @@ import org.jspecify.annotations.Nullable;
  * m1, m2 = means of the two halves (two buckets each) of the last doubling
  * D = |initial - best half so far| ; I = 2 (m1 - m2) / D ; se likewise, from the variance within or from the
  * scatter of the means of 16 stretches of each half, whichever is larger
- * fires if I + 2.33 se &lt; 1 %    (less than 1 % of all progress per doubling, one-sided 99 %),
+ * fires if I &gt; -2 % and I + 2.33 se &lt; 1 %    (less than 1 % of all progress per doubling, one-sided 99 %),
  *       unless ln loss improves by 1 % of its progress and by 2.33 se (losses above 0)
  * or if the learning rate has been nothing (below 0.01 % of its peak) for a quarter of the run, at least 100 steps
  * </pre>
  *
  * <p>The logarithm does justice to a loss that fell over orders of magnitude: what is nothing beside the first drop may
- * still be halving. Without a learning rate nothing can improve, so nothing has to be waited for.
+ * still be halving. What rises by more than 2 % is for {@link LossDivergence}, or a wave that this doubling happens to cut.
+ * Without a learning rate nothing can improve, so nothing has to be waited for.
+ *
+ * <p>Not looked at while the last doubling began before the present phase: other data have another loss.
  *
  * <p>Info while the schedule explains it: learning rate below 10 % of its peak, progress above 90 % of max_steps, or loss
  * below 5 % of where it began. Info for a component of a loss that is logged itself: components settle at different times,
@@ -56,7 +59,8 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
     /** A loss below this share of where it began has made nearly all of its way: it has converged. */
     static final double CONVERGED = 0.05;
 
-    static final String COMPONENT = "component_of_loss";
+    /** A loss that gets worse by so much of its progress in a doubling rises, as for {@link LossDivergence}. */
+    static final double RISING = 0.02;
 
     /** Without this many standard errors of progress there is nothing that could have stopped. */
     static final double PROGRESS_ERRORS = 5;
@@ -74,9 +78,13 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         long since;
         double improvement;
         double error;
+        long phase;
+        long phaseSince = -1;
 
         @Override
         public void write(StateWriter out) {
+            out.writeLong(phase);
+            out.writeLong(phaseSince);
             out.writeBoolean(checked);
             out.writeBoolean(flat);
             out.writeLong(since);
@@ -86,6 +94,8 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
 
         @Override
         public void read(StateReader in) {
+            phase = in.readLong();
+            phaseSince = in.readLong();
             checked = in.readBoolean();
             flat = in.readBoolean();
             since = in.readLong();
@@ -111,7 +121,7 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
 
     @Override
     public PerScope<State> newState() {
-        return new PerScope<>(1, 64, State::new);
+        return new PerScope<>(2, 64, State::new);
     }
 
     @Override
@@ -133,7 +143,12 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
     }
 
     private void judge(State state, RunView run, Series loss, String scope, Verdicts verdicts) {
-        if (loss.bucketClosed() && run.lastStep() - loss.firstStep() > MIN_STEPS) {
+        if (state.phase != run.phase()) {
+            state.phase = run.phase();
+            state.phaseSince = run.lastStep();
+            state.flat = false;
+        }
+        if (loss.bucketClosed() && run.lastStep() - loss.firstStep() > MIN_STEPS && isOfOnePhase(state, run, loss)) {
             check(state, run, loss);
         }
         boolean gone = run.gates().learningRateGone(run);
@@ -151,6 +166,11 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         }
         verdicts.unhealthy(
                 scope, Severity.warning, state.since, suppressedBy(run, loss), () -> explain(state, run, loss));
+    }
+
+    /** Whether the last doubling of steps lies in the present phase: another one has another loss. */
+    private static boolean isOfOnePhase(State state, RunView run, Series loss) {
+        return 2 * (state.phaseSince - loss.firstStep()) <= run.lastStep() - loss.firstStep();
     }
 
     private void check(State state, RunView run, Series loss) {
@@ -180,6 +200,7 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         state.improvement = 2 * (early.mean - late.mean) / progress;
         state.error = 2 * meanError / progress;
         boolean flat = state.improvement + ONE_SIDED_99 * state.error < leastImprovement
+                && state.improvement > -RISING
                 && !improvesInOrders(loss.initial(), best, early, late);
         if (flat && !state.flat) {
             state.since = loss.firstStep() + (run.lastStep() - loss.firstStep()) / 2;
@@ -238,8 +259,8 @@ public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> 
         if (Math.abs(loss.median()) < CONVERGED * Math.abs(loss.initial())) {
             return LossGates.AT_FLOOR;
         }
-        if (loss != run.loss() && run.loss().points() > 0) {
-            return COMPONENT;
+        if (LossGates.isComponent(run, loss)) {
+            return LossGates.COMPONENT;
         }
         String gate = run.gates().flatLoss(run);
         return gate != null ? gate : run.gates().upwardMove();

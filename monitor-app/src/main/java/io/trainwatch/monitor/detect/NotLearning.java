@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = robust sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
+ * unless the median of the first 3 points was at chance and B is below it by 2 % and by 5 standard errors:
+ *       a linear model has learned all it can within its first points
  * </pre>
  *
  * <p>A run without a loss is judged by its return (a reward of {@code step_completed.metrics}), from 2,048 episodes on and
@@ -60,6 +62,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     static final int EARLIEST_CHECK = 50;
     static final int FIRST_POINTS = 50;
+    static final int VERY_FIRST_POINTS = 3;
     static final int LATEST_POINTS = 100;
     static final int FEWEST_POINTS = 20;
     static final double SIGNIFICANCE = 5;
@@ -289,9 +292,17 @@ public final class NotLearning implements Detector<NotLearning.State> {
         state.is = is;
         state.score = error == 0 ? (was - is) / 1e-12 : (was - is) / error;
         state.atChance = Math.abs(is - chance) < CHANCE_BAND * chance;
-        state.flat = was - is < LEAST_IMPROVEMENT * Math.abs(was)
-                || (state.score < SIGNIFICANCE && was - is < CLEAR_IMPROVEMENT * Math.abs(was))
-                || state.atChance;
+        boolean improved = was - is >= LEAST_IMPROVEMENT * Math.abs(was)
+                && (state.score >= SIGNIFICANCE || was - is >= CLEAR_IMPROVEMENT * Math.abs(was));
+        state.flat = state.atChance || !(improved || fellBelowChance(state, is, error, chance));
+    }
+
+    /** What began at chance or above and is below it now has learned, however few points that took. */
+    private static boolean fellBelowChance(State state, double is, double error, double chance) {
+        double lowest = (1 - CHANCE_BAND) * chance;
+        return Medians.of(state.first, 0, VERY_FIRST_POINTS) >= lowest
+                && is < lowest
+                && chance - is > SIGNIFICANCE * error;
     }
 
     private static Verdicts.Explanation explain(State state, RunView run) {

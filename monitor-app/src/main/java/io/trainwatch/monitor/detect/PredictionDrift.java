@@ -174,6 +174,9 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
 
     private void judge(State state, Split split, String scope, RunView run, Verdicts verdicts) {
         ClassShares shares = split.shares;
+        if (!shares.drift.isFull() && (shares.classes() < 2 || split.agreed < WINDOWS_OF_AGREEMENT)) {
+            return;
+        }
         if (shares.classes() < 2) {
             shares.nextWindow();
             split.windowLabels.reset();
@@ -196,6 +199,9 @@ public final class PredictionDrift implements Detector<PredictionDrift.State> {
         }
         state.judged = true;
         boolean now = left && split.awayFromLabels();
+        if (!now && !shares.drift.isFull()) {
+            return;
+        }
         split.driftedWindows = now ? split.driftedWindows + 1 : 0;
         if (!now) {
             split.onset = -1;

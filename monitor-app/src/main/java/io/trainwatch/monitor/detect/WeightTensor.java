@@ -65,6 +65,7 @@ record WeightTensor(TensorSummary stats, Layers.@Nullable Declared layer, long f
         }
         String part = lastPart(stats.getName()).toLowerCase(Locale.ROOT);
         boolean vector = part.contains("bias")
+                || part.equals("b")
                 || part.startsWith("beta")
                 || part.startsWith("gamma")
                 || (bias != null && bias.equals(stats.getCount()));
@@ -79,10 +80,10 @@ record WeightTensor(TensorSummary stats, Layers.@Nullable Declared layer, long f
         return count == null || bias == null || bias <= 0 || count % bias != 0 ? 0 : count / bias;
     }
 
-    /** Name of the bias that a weight would have: "m.weight_ih_l0" has "m.bias_ih_l0". */
+    /** Name of the bias that a weight would have: "m.weight_ih_l0" has "m.bias_ih_l0", Haiku's "linear/w" has "linear/b". */
     private static String biasOf(String name) {
         String part = lastPart(name);
-        String bias = part.replace("weight", "bias").replace("kernel", "bias");
+        String bias = part.equals("w") ? "b" : part.replace("weight", "bias").replace("kernel", "bias");
         return bias.equals(part) ? "" : name.substring(0, name.length() - part.length()) + bias;
     }
 

@@ -280,8 +280,10 @@ final class Facts {
         }
         double peak = before.stream().mapToDouble(Bucket::max).max().orElse(rate);
         double now = series.last();
+        // What was gone in the middle of the run did not come down as the run ends.
+        long since = run.gates().learningRateGoneSince();
         double progress = run.facts().maxSteps() > 0
-                ? run.lastStep() / (double) run.facts().maxSteps()
+                ? (since > 0 ? since : run.lastStep()) / (double) run.facts().maxSteps()
                 : Double.NaN;
         if (peak > 0 && now < 1e-3 * peak && !(progress > 0.9)) {
             add("learning_rate_gone", 1, -1, "the learning rate is " + text(now) + " after a peak of " + text(peak));

@@ -1,8 +1,8 @@
 package io.trainwatch.monitor.metrics;
 
-import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.CounterSnapshot;
 import io.prometheus.metrics.model.snapshots.DataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.Exemplar;
 import io.prometheus.metrics.model.snapshots.GaugeSnapshot;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.InfoSnapshot;
@@ -17,21 +17,26 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Collects the points of one scrape by metric. */
-final class Exposition {
+public final class Exposition {
     private final Map<Metric, List<DataPointSnapshot>> points = new LinkedHashMap<>();
+    private final List<MetricSnapshot> whole = new ArrayList<>();
 
     /** Adds one point; one without a value is not there. */
-    void add(Metric metric, @Nullable Number value, String... labelValues) {
-        if (value == null) {
-            return;
+    public void add(Metric metric, @Nullable Number value, String... labelValues) {
+        if (value != null) {
+            add(metric, value, null, labelValues);
         }
+    }
+
+    /** Adds one point of a counter with an example of what it counted, null for none. */
+    void add(Metric metric, Number value, @Nullable Exemplar example, String... labelValues) {
         Labels labels = Labels.of(metric.labelNames(), labelValues);
         points.computeIfAbsent(metric, created -> new ArrayList<>())
                 .add(
                         switch (metric.type()) {
                             case GAUGE -> new GaugeSnapshot.GaugeDataPointSnapshot(value.doubleValue(), labels, null);
                             case COUNTER ->
-                                new CounterSnapshot.CounterDataPointSnapshot(value.doubleValue(), labels, null, 0L);
+                                new CounterSnapshot.CounterDataPointSnapshot(value.doubleValue(), labels, example, 0L);
                             case INFO -> new InfoSnapshot.InfoDataPointSnapshot(labels);
                             case HISTOGRAM ->
                                 throw new IllegalArgumentException(
@@ -39,20 +44,14 @@ final class Exposition {
                         });
     }
 
-    /**
-     * Adds one histogram.
-     *
-     * @param upperBounds ascending, the last one infinite
-     * @param counts of each bucket alone, not of those below it
-     */
-    void add(Metric metric, double[] upperBounds, long[] counts, double sum) {
-        points.computeIfAbsent(metric, created -> new ArrayList<>())
-                .add(new HistogramSnapshot.HistogramDataPointSnapshot(
-                        ClassicHistogramBuckets.of(upperBounds, counts), sum, Labels.EMPTY, null, 0L));
+    /** Adds a histogram that counts for itself. */
+    public void add(HistogramSnapshot histogram) {
+        whole.add(histogram);
     }
 
-    MetricSnapshots snapshots() {
-        List<MetricSnapshot> snapshots = new ArrayList<>();
+    /** What was added. */
+    public MetricSnapshots snapshots() {
+        List<MetricSnapshot> snapshots = new ArrayList<>(whole);
         points.forEach((metric, of) -> snapshots.add(snapshot(metric, of)));
         return new MetricSnapshots(snapshots);
     }
@@ -77,12 +76,7 @@ final class Exposition {
                 points.forEach(point -> info.dataPoint((InfoSnapshot.InfoDataPointSnapshot) point));
                 return info.build();
             }
-            default -> {
-                HistogramSnapshot.Builder histogram =
-                        HistogramSnapshot.builder().name(metric.name()).help(metric.help());
-                points.forEach(point -> histogram.dataPoint((HistogramSnapshot.HistogramDataPointSnapshot) point));
-                return histogram.build();
-            }
+            default -> throw new IllegalArgumentException(metric.name() + " is a histogram and counts for itself");
         }
     }
 }

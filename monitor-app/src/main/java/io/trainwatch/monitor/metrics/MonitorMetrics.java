@@ -6,6 +6,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.topology.MonitorCounters;
 import io.trainwatch.monitor.topology.MonitorCounters.AlertKind;
+import io.trainwatch.monitor.topology.MonitorCounters.AlertsOpened;
 import io.trainwatch.monitor.topology.RejectReason;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,13 @@ import java.util.function.Supplier;
  * trainwatch_monitor_states_written_total 0.0
  * trainwatch_monitor_threads_replaced_total 0.0
  * </pre>
+ *
+ * <p>In OpenMetrics, {@code trainwatch_alerts_total} tells the run and step of the latest episode and a bucket of {@code
+ * trainwatch_monitor_judge_seconds} those of one judgement in it:
+ *
+ * <pre>
+ * trainwatch_alerts_total{detector="loss_spike",severity="warning"} 3.0 # {run_id="r1",step="412"} 1.0 1.76E9
+ * </pre>
  */
 public final class MonitorMetrics implements MultiCollector {
     private final MonitorCounters counters;
@@ -42,7 +50,7 @@ public final class MonitorMetrics implements MultiCollector {
     private final BooleanSupplier ready;
     private final List<String> detectors;
     private final String version;
-    private final LatencyHistogram judgeLatency = new LatencyHistogram();
+    private final JudgeLatency judgeLatency = new JudgeLatency();
 
     /**
      * Listens to the counters.
@@ -65,7 +73,7 @@ public final class MonitorMetrics implements MultiCollector {
         this.ready = ready;
         this.detectors = List.copyOf(detectors);
         this.version = version;
-        counters.onJudgeNanos(judgeLatency::record);
+        counters.onJudged(judgeLatency::judged);
     }
 
     @Override
@@ -80,22 +88,20 @@ public final class MonitorMetrics implements MultiCollector {
         for (RejectReason reason : RejectReason.values()) {
             to.add(MetricCatalog.MONITOR_EVENTS_REJECTED, counters.rejected(reason), reason.label());
         }
-        Map<AlertKind, Long> alerts = counters.alertsOpened();
+        Map<AlertKind, AlertsOpened> alerts = counters.alertsOpened();
         for (String detector : detectors) {
             for (Severity severity : Severity.values()) {
+                AlertsOpened opened = alerts.get(new AlertKind(detector, severity));
                 to.add(
                         MetricCatalog.ALERTS,
-                        alerts.getOrDefault(new AlertKind(detector, severity), 0L),
+                        opened == null ? 0 : opened.count(),
+                        opened == null ? null : Examples.of(opened),
                         detector,
                         severity.name());
             }
         }
         lag.get().ifPresent(events -> to.add(MetricCatalog.MONITOR_LAG, events));
-        to.add(
-                MetricCatalog.MONITOR_JUDGE_SECONDS,
-                judgeLatency.upperBoundsSeconds(),
-                judgeLatency.counts(),
-                judgeLatency.sumSeconds());
+        to.add(judgeLatency.collect());
         to.add(MetricCatalog.MONITOR_COMMITS_REQUESTED, counters.commitsRequested());
         to.add(MetricCatalog.MONITOR_STATES_WRITTEN, counters.statesWritten());
         to.add(MetricCatalog.MONITOR_STATE_BYTES_WRITTEN, counters.stateBytesWritten());

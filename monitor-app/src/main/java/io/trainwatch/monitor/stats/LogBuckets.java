@@ -121,7 +121,8 @@ public final class LogBuckets implements Persistent {
      * Standard error of the mean of a half of the last doubling, from the scatter of its fine buckets, widened for what neighbours have in common; NaN if fewer than {@value #FEWEST_FINE} of them have points.
      *
      * <pre>
-     * se = sd of their means / sqrt(n) x sqrt((1 + rho) / (1 - rho)), rho = their lag-1 correlation, 0 to 0.9
+     * se = sd of their means / sqrt(n) x sqrt((1 + rho) / (1 - rho))
+     * r = their lag-1 correlation ; rho = r + (1 + 4 r) / n, 0 to 0.9 (so few underestimate it: Marriott and Pope 1954)
      * </pre>
      *
      * @param late whether of the later half
@@ -145,7 +146,8 @@ public final class LogBuckets implements Persistent {
             squares += (y[i] - mean) * (y[i] - mean);
             products += i > 0 ? (y[i] - mean) * (y[i - 1] - mean) : 0;
         }
-        double rho = squares == 0 ? 0 : Math.max(0, Math.min(products / squares, MOST_CORRELATED));
+        double estimate = squares == 0 ? 0 : products / squares;
+        double rho = Math.max(0, Math.min(estimate + (1 + 4 * estimate) / n, MOST_CORRELATED));
         return Math.sqrt(squares / (n - 1) / n * (1 + rho) / (1 - rho));
     }
 

@@ -227,7 +227,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         }
         long start = System.nanoTime();
         List<Alert> alerts = judge.judge(run.judged, event, arrivedAtMs);
-        counters.judged(System.nanoTime() - start);
+        counters.judged(System.nanoTime() - start, event);
         return alerts;
     }
 

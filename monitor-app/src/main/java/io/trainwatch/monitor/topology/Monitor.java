@@ -9,7 +9,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -18,6 +20,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
@@ -26,10 +29,13 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.KeyQueryMetadata;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.apache.kafka.streams.state.HostInfo;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -179,6 +185,37 @@ public final class Monitor implements AutoCloseable {
         return lag.events();
     }
 
+    /** Where the other instance that judges a run is, {@code host:port}; empty if it is this one, or not known now. */
+    public Optional<String> judgeOf(String runId) {
+        try {
+            KeyQueryMetadata judge = streams.queryMetadataForKey(RunStore.NAME, runId, new StringSerializer());
+            return judge == null || judge.equals(KeyQueryMetadata.NOT_AVAILABLE)
+                    ? Optional.empty()
+                    : other(judge.activeHost());
+        } catch (IllegalStateException notRunning) {
+            return Optional.empty();
+        }
+    }
+
+    /** Where the other instances that judge runs are. */
+    public Set<String> others() {
+        try {
+            return streams.metadataForAllStreamsClients().stream()
+                    .filter(instance -> !instance.topicPartitions().isEmpty())
+                    .flatMap(instance -> other(instance.hostInfo()).stream())
+                    .collect(Collectors.toSet());
+        } catch (IllegalStateException notRunning) {
+            return Set.of();
+        }
+    }
+
+    private Optional<String> other(HostInfo instance) {
+        String address = instance.host() + ":" + instance.port();
+        return instance.equals(HostInfo.unavailable()) || address.equals(settings.address())
+                ? Optional.empty()
+                : Optional.of(address);
+    }
+
     /** For the metrics of Kafka Streams; do not start or close it. */
     public KafkaStreams streams() {
         return streams;
@@ -260,6 +297,9 @@ public final class Monitor implements AutoCloseable {
         p.putAll(settings.clientProperties());
         p.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, settings.bootstrapServers());
         p.put(StreamsConfig.APPLICATION_ID_CONFIG, new Topics(settings.topicPrefix()).applicationId());
+        if (settings.address() != null) {
+            p.put(StreamsConfig.APPLICATION_SERVER_CONFIG, settings.address());
+        }
         p.put(StreamsConfig.STATE_DIR_CONFIG, settings.stateDir().toString());
         p.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, settings.threads());
         p.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, settings.replication());

@@ -3,28 +3,49 @@ package io.trainwatch.monitor.topology;
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
+import io.trainwatch.event.TrainingEvent;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** What an instance did since its start. Written by the judging threads, read by metrics. */
 public final class MonitorCounters {
     private final LongAdder events = new LongAdder();
     private final Map<RejectReason, LongAdder> rejected = new EnumMap<>(RejectReason.class);
-    private final Map<AlertKind, LongAdder> alertsOpened = new ConcurrentHashMap<>();
+    private final Map<AlertKind, AlertsOpened> alertsOpened = new ConcurrentHashMap<>();
     private final LongAdder commitsRequested = new LongAdder();
     private final LongAdder statesWritten = new LongAdder();
     private final LongAdder stateBytesWritten = new LongAdder();
     private final LongAdder statesUnreadable = new LongAdder();
     private final LongAdder outcomesDropped = new LongAdder();
     private final LongAdder threadsReplaced = new LongAdder();
-    private volatile LongConsumer judgeNanos = nanos -> {};
+    private volatile JudgeListener judgeListener = (nanos, runId, step) -> {};
 
     /** What an alert episode is when it is opened. */
     public record AlertKind(String detector, Severity severity) {}
+
+    /**
+     * Episodes of one kind.
+     *
+     * @param lastRunId the run of the latest one
+     * @param lastStep the step at which that one was opened, null if the run had taken none
+     * @param lastAtMs when, by the clock of the trainer, epoch milliseconds
+     */
+    public record AlertsOpened(
+            long count, String lastRunId, @Nullable Long lastStep, long lastAtMs) {
+        private AlertsOpened and(AlertsOpened later) {
+            return new AlertsOpened(count + later.count, later.lastRunId, later.lastStep, later.lastAtMs);
+        }
+    }
+
+    /** Hears of judgements on the judging threads. */
+    @FunctionalInterface
+    public interface JudgeListener {
+        /** One judgement took so many nanoseconds; the step is null for an event that has none. */
+        void judged(long nanos, String runId, @Nullable Long step);
+    }
 
     public MonitorCounters() {
         for (RejectReason reason : RejectReason.values()) {
@@ -42,10 +63,8 @@ public final class MonitorCounters {
     }
 
     /** Alert episodes that were opened, by what they are; a kind of which none was opened is absent. */
-    public Map<AlertKind, Long> alertsOpened() {
-        Map<AlertKind, Long> sums = new HashMap<>();
-        alertsOpened.forEach((kind, count) -> sums.put(kind, count.sum()));
-        return sums;
+    public Map<AlertKind, AlertsOpened> alertsOpened() {
+        return Map.copyOf(alertsOpened);
     }
 
     /** Commits asked for ahead of the commit interval because of an alert. */
@@ -77,9 +96,9 @@ public final class MonitorCounters {
         return threadsReplaced.sum();
     }
 
-    /** Receives the nanoseconds of every 64th judgement, on the judging thread. */
-    public void onJudgeNanos(LongConsumer listener) {
-        judgeNanos = listener;
+    /** Hears of every 64th judgement from now on. */
+    public void onJudged(JudgeListener listener) {
+        judgeListener = listener;
     }
 
     void event() {
@@ -92,9 +111,10 @@ public final class MonitorCounters {
 
     void alert(Alert change) {
         if (change.getState() == AlertState.firing) {
-            alertsOpened
-                    .computeIfAbsent(new AlertKind(change.getDetector(), change.getSeverity()), kind -> new LongAdder())
-                    .increment();
+            alertsOpened.merge(
+                    new AlertKind(change.getDetector(), change.getSeverity()),
+                    new AlertsOpened(1, change.getRunId(), change.getOpenedStep(), change.getOpenedAtMs()),
+                    AlertsOpened::and);
         }
     }
 
@@ -119,8 +139,8 @@ public final class MonitorCounters {
         threadsReplaced.increment();
     }
 
-    void judged(long nanos) {
-        judgeNanos.accept(nanos);
+    void judged(long nanos, TrainingEvent event) {
+        judgeListener.judged(nanos, event.getRunId(), event.getStep());
     }
 
     private LongAdder adder(RejectReason reason) {

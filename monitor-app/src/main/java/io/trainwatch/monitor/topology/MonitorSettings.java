@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a monitor runs. Immutable; {@link #forBroker} gives the defaults, the {@code with} methods change one of them.
@@ -28,6 +29,7 @@ import java.util.regex.Pattern;
  * @param idleTtl how long a run that is silent without having ended stays on the board and is judged for silence,
  *     default 24 h
  * @param tickGrace time after a partition was assigned in which no run is judged for silence, default 30 s
+ * @param address {@code host:port} at which the other instances reach the HTTP of this one; null if they do not
  * @param clientProperties settings for every Kafka client on top, e.g. {@code security.protocol}
  */
 public record MonitorSettings(
@@ -44,6 +46,7 @@ public record MonitorSettings(
         Duration endedTtl,
         Duration idleTtl,
         Duration tickGrace,
+        @Nullable String address,
         Map<String, String> clientProperties) {
 
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9._-]{1,100}");
@@ -88,6 +91,7 @@ public record MonitorSettings(
                 Duration.ofHours(1),
                 Duration.ofHours(24),
                 Duration.ofSeconds(30),
+                null,
                 Map.of());
     }
 
@@ -106,6 +110,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -124,6 +129,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -142,6 +148,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -160,6 +167,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -178,6 +186,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -196,6 +205,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -214,6 +224,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -233,6 +244,7 @@ public record MonitorSettings(
                 ended,
                 idle,
                 tickGrace,
+                address,
                 clientProperties);
     }
 
@@ -251,6 +263,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 value,
+                address,
                 clientProperties);
     }
 
@@ -269,6 +282,7 @@ public record MonitorSettings(
                 endedTtl,
                 idleTtl,
                 tickGrace,
+                address,
                 value);
     }
 
@@ -284,5 +298,24 @@ public record MonitorSettings(
         if (!good) {
             throw new IllegalArgumentException(name + " is \"" + value + "\"; allowed is " + allowed + ".");
         }
+    }
+
+    public MonitorSettings withAddress(@Nullable String value) {
+        return new MonitorSettings(
+                bootstrapServers,
+                topicPrefix,
+                partitions,
+                replication,
+                stateDir,
+                threads,
+                guarantee,
+                commitInterval,
+                maxLiveRuns,
+                runRetention,
+                endedTtl,
+                idleTtl,
+                tickGrace,
+                value,
+                clientProperties);
     }
 }

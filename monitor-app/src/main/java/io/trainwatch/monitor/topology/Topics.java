@@ -16,6 +16,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,8 @@ import org.slf4j.LoggerFactory;
  * <tr><td>alerts<td>alert_id<td>run_id<td>the last state of each episode, 30 days
  * <tr><td>runs<td>run_id<td>run_id<td>the last status of each run, until the run is forgotten
  * <tr><td>commands<td>run_id<td>run_id<td>the last command of each run
+ * <tr><td>notify state<td>what it is<td>one partition<td>what people were told, and what they said is not to be told
+ * <tr><td>notify parked<td>incident<td>one partition<td>30 days: pages that no receiver took
  * <tr><td>dead letters<td>as it came<td>one partition<td>7 days
  * </table>
  *
@@ -49,6 +52,8 @@ public record Topics(String prefix) {
 
     private static final long DAY_MS = 86_400_000;
     private static final int ADMIN_LIMIT_SECONDS = 60;
+    private static final int KNOWN_LIMIT_SECONDS = 10;
+    private static final long KNOWN_RETRY_MS = 50;
     private static final Logger LOG = LoggerFactory.getLogger(Topics.class);
 
     public String events() {
@@ -69,6 +74,14 @@ public record Topics(String prefix) {
 
     public String deadLetters() {
         return prefix + "dead-letters";
+    }
+
+    public String notifyState() {
+        return prefix + "notify-state";
+    }
+
+    public String notifyParked() {
+        return prefix + "notify-parked";
     }
 
     /** Consumer group and first part of the names of internal topics. */
@@ -102,7 +115,7 @@ public record Topics(String prefix) {
                     }
                 }
             }
-            check(admin, wanted);
+            checkOnceKnown(admin, wanted);
         } catch (ExecutionException | TimeoutException e) {
             throw new IllegalStateException(
                     "The topics cannot be listed: " + message(e) + ". Check the bootstrap servers and that they run.",
@@ -110,6 +123,23 @@ public record Topics(String prefix) {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("Interrupted while creating topics.", e);
+        }
+    }
+
+    /** A topic that was created is not known to every broker at once. */
+    private static void checkOnceKnown(Admin admin, Map<String, NewTopic> wanted)
+            throws ExecutionException, InterruptedException, TimeoutException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(KNOWN_LIMIT_SECONDS);
+        while (true) {
+            try {
+                check(admin, wanted);
+                return;
+            } catch (ExecutionException e) {
+                if (!(e.getCause() instanceof UnknownTopicOrPartitionException) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                Thread.sleep(KNOWN_RETRY_MS);
+            }
         }
     }
 
@@ -178,6 +208,20 @@ public record Topics(String prefix) {
                 new NewTopic(commands(), partitions, replication),
                 MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
                 Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(
+                topics,
+                new NewTopic(notifyState(), 1, replication),
+                MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
+                Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, "compact"));
+        add(
+                topics,
+                new NewTopic(notifyParked(), 1, replication),
+                MAX_OUTCOME_BYTES + OVERHEAD_BYTES,
+                Map.of(
+                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                        "delete",
+                        TopicConfig.RETENTION_MS_CONFIG,
+                        Long.toString(30 * DAY_MS)));
         add(
                 topics,
                 new NewTopic(deadLetters(), 1, replication),

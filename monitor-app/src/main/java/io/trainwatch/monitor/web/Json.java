@@ -7,17 +7,19 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 
 /** JSON written to memory; numbers that are not finite are strings, as everywhere in trainwatch. */
-final class Json {
+public final class Json {
     private static final JsonFactory FACTORY = new JsonFactory();
 
     /** Writes one value. */
-    interface Body {
+    @FunctionalInterface
+    public interface Body {
         void write(JsonGenerator out) throws IOException;
     }
 
     private Json() {}
 
-    static String text(Body body) {
+    /** Returns what the body writes. */
+    public static String text(Body body) {
         StringWriter text = new StringWriter();
         try (JsonGenerator out = FACTORY.createGenerator(text)) {
             body.write(out);
@@ -27,7 +29,8 @@ final class Json {
         return text.toString();
     }
 
-    static void number(JsonGenerator out, String name, double value) throws IOException {
+    /** Writes a number, as a string if it is not finite. */
+    public static void number(JsonGenerator out, String name, double value) throws IOException {
         if (Double.isFinite(value)) {
             out.writeNumberField(name, value);
         } else {

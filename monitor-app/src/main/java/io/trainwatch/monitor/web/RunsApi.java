@@ -109,6 +109,12 @@ final class RunsApi {
         });
     }
 
+    /** How many entries a list that was answered may have. */
+    static int limit(Context context) {
+        String limit = context.queryParam("limit");
+        return limit == null ? DEFAULT_LIMIT : Integer.parseInt(limit);
+    }
+
     private void run(Context context) throws Problem {
         Query.of(context);
         RunSnapshot run = find(context);

@@ -36,8 +36,8 @@ import org.slf4j.LoggerFactory;
  * /api/v1} (see {@link RunsApi} and {@link LiveApi}), the live page ({@link PageFiles}), and what other parts of the monitor
  * answer.
  *
- * <p>With a token, every request but those for {@code /health} and the files of the page must carry it or the cookie that a
- * browser got for it ({@link SessionCookie}). Without one, requests must name a loopback
+ * <p>With a token, every request but those for {@code /health}, the files of the page and the runbook must carry it or the cookie that a
+ * browser got for it ({@link SessionCookie}), or prove its right by itself ({@link Endpoints#admits}). Without one, requests must name a loopback
  * host, so that no page in a browser can read the runs by pointing its own name at this machine; and no page of another
  * site may change anything. Errors are RFC 9457 problem JSON and never tell of the inside.
  */
@@ -59,6 +59,7 @@ public final class WebServer implements AutoCloseable {
     private final HttpSettings settings;
     private final PrometheusRegistry metrics;
     private final Supplier<Optional<String>> notReady;
+    private final List<Endpoints> more;
     private final ExpositionFormats formats = ExpositionFormats.init();
     private final LiveApi live;
     private final @Nullable SessionCookie session;
@@ -76,7 +77,8 @@ public final class WebServer implements AutoCloseable {
         this.live = new LiveApi(board, notReady);
         BearerToken token = settings.token();
         this.session = token == null ? null : new SessionCookie(token, InstantSource.system());
-        javalin = Javalin.create(config -> configure(config, board, more));
+        this.more = List.copyOf(more);
+        javalin = Javalin.create(config -> configure(config, board));
     }
 
     /**
@@ -121,7 +123,7 @@ public final class WebServer implements AutoCloseable {
         javalin.stop();
     }
 
-    private void configure(JavalinConfig config, RunBoard board, List<Endpoints> more) {
+    private void configure(JavalinConfig config, RunBoard board) {
         config.startup.showJavalinBanner = false;
         config.startup.showOldJavalinVersionWarning = false;
         config.startup.startupWatcherEnabled = false;
@@ -148,6 +150,7 @@ public final class WebServer implements AutoCloseable {
         config.routes.before(WebServer::secure);
         config.routes.before(this::authorize);
         PageFiles.addTo(config.routes);
+        Runbook.addTo(config.routes);
         if (session != null) {
             session.addTo(config.routes);
         }
@@ -223,15 +226,21 @@ public final class WebServer implements AutoCloseable {
                     context,
                     HttpStatus.FORBIDDEN,
                     "a page of another site asks for a change; only pages of this monitor may");
-        } else if (session != null && !isOpen(context) && !session.opens(context)) {
+        } else if (session != null && !isOpen(context) && !session.opens(context) && !isAdmitted(context)) {
             context.header("WWW-Authenticate", "Bearer");
             refuse(context, HttpStatus.UNAUTHORIZED, "send the token of this monitor as 'Authorization: Bearer ...'");
         }
     }
 
+    private boolean isAdmitted(Context context) {
+        return more.stream().anyMatch(part -> part.admits(context));
+    }
+
     /** What a browser needs to ask for the token. */
     private static boolean isOpen(Context context) {
-        return PageFiles.isOne(context.path()) || context.path().equals("/login");
+        return PageFiles.isOne(context.path())
+                || Runbook.isOne(context.path())
+                || context.path().equals("/login");
     }
 
     /** A browser sends a simple POST for any page that it shows, and says in a header of its own for which. */

@@ -68,7 +68,7 @@ class ConfigurationTest {
                 Map.of("http.port", new Configuration.Flag("--http-port", "100")));
 
         assertThat(configuration.http().port()).isEqualTo(100);
-        assertThat(configuration.metrics()).isEqualTo(new MetricsSettings(20, Duration.ofSeconds(3)));
+        assertThat(configuration.metrics()).isEqualTo(new MetricsSettings(20, 16, Duration.ofSeconds(3)));
     }
 
     @Test
@@ -91,14 +91,14 @@ class ConfigurationTest {
         assertRejected("""
                 http:
                   prot: 80
-                """, "FILE:2: http.prot: unknown key; allowed under http: host, port, token_file");
+                """, "FILE:2: http.prot: unknown key; allowed under http: advertised, host, port, token_file");
         assertRejected(
                 "detectors: on\n",
-                "FILE:1: detectors: unknown key; allowed at the top: detection, http, kafka, metrics, monitor");
-        assertRejected("http: on\n", "FILE:1: http: a section, not a value; allowed in it: host, port, token_file");
+                "FILE:1: detectors: unknown key; allowed at the top: detection, http, intake, kafka, metrics, monitor");
+        assertRejected("http: on\n", "FILE:1: http: a section, not a value; allowed in it: advertised, host, port, token_file");
         assertRejected(
                 "http:\n  port:\n    number: 1\n",
-                "FILE:3: http.port.number: unknown key; allowed under http: host, port, token_file");
+                "FILE:3: http.port.number: unknown key; allowed under http: advertised, host, port, token_file");
     }
 
     @Test
@@ -127,7 +127,7 @@ class ConfigurationTest {
     void every_problem_is_told_at_once() throws IOException {
         assertRejected("http:\n  port: x\n  hots: y\n", """
                 FILE:2: http.port: 'x' is not allowed here: a whole number, 0 to 65535
-                FILE:3: http.hots: unknown key; allowed under http: host, port, token_file""");
+                FILE:3: http.hots: unknown key; allowed under http: advertised, host, port, token_file""");
     }
 
     @Test

@@ -268,4 +268,19 @@ class AbnormalInputTest implements DetectorContract {
         assertThat(Judging.of(run -> pixels(run, 9)).notChecked(ABNORMAL_INPUT))
                 .isEqualTo("1000 samples of features, or labels with declared classes");
     }
+
+    @Test
+    void a_few_features_that_hardly_vary_explain_no_loss_that_stays() {
+        Judging.Episode scale = Judging.of(run -> {
+                    run.loss(step -> 2.3 + run.noise(0.01));
+                    batches(
+                            run,
+                            600,
+                            batch -> batch.setFeatures(List.of(
+                                    feature("corner", -0.8, 0.01), feature("middle", 0, 1), feature("edge", 0.1, 0.9))));
+                })
+                .only(ABNORMAL_INPUT);
+        assertThat(scale.scope()).isEqualTo("train/scale");
+        assertThat(scale.highest()).isEqualTo(Severity.info);
+    }
 }

@@ -203,4 +203,18 @@ class AbnormalWeightsTest implements DetectorContract {
                         .notChecked(ABNORMAL_WEIGHTS))
                 .isEqualTo("tensor_stats of weight matrices within the first 500 steps");
     }
+
+    @Test
+    void weights_are_known_by_the_names_of_haiku_too() {
+        Judging judging = Judging.of(run -> {
+            run.started(body -> body.setNumClasses(10));
+            run.loss(step -> 300 - step / 10.0 + run.noise(1));
+            Network.train(run, new Network(4), 40, 5, tensor -> {
+                large(2).accept(tensor);
+                tensor.setName(tensor.getName().replace(".weight", "/w").replace(".bias", "/b"));
+            });
+        });
+        assertThat(judging.changes(ABNORMAL_WEIGHTS).get(1).getMessage())
+                .contains("2/w std 1.8, 14.4 by the root of its inputs");
+    }
 }

@@ -191,4 +191,35 @@ class FeatureDriftTest implements DetectorContract {
         assertThat(Judging.of(run -> batches(run, 24, 0, 1)).notChecked(FEATURE_DRIFT))
                 .isEqualTo("2000 samples of reference and 500 more, of features that vary");
     }
+
+    /** Batches of 16 samples: at 2,000 samples of reference and 500 a window, a drift would take 188 of them. */
+    private static void small(RunStream run, int count, double mean) {
+        for (int i = 0; i < count; i++) {
+            List<FeatureSummary> features = new ArrayList<>();
+            for (int f = 0; f < 8; f++) {
+                FeatureSummary feature = feature("f" + f, run, f == 3 ? mean : 0, 1);
+                feature.setCount(16L);
+                feature.setMean((f == 3 ? mean : 0) + run.noise(0.25));
+                feature.setStd(Math.abs(1 + run.noise(0.18)));
+                features.add(feature);
+            }
+            run.steps(1).features(16, features);
+        }
+    }
+
+    @Test
+    void small_batches_without_a_drift_are_quiet() {
+        assertThat(Judging.of(run -> small(run, 3000, 0)).episodes(FEATURE_DRIFT)).isEmpty();
+    }
+
+    @Test
+    void a_large_shift_between_small_batches_is_found_by_the_early_looks() {
+        Judging judging = Judging.of(run -> {
+            small(run, 64, 0);
+            small(run, 40, 3);
+        });
+        // 32 batches of 16 are the reference, 33 to 64 the first window; early looks at 72 and 80.
+        assertThat(judging.only(FEATURE_DRIFT).openedStep()).isEqualTo(80);
+        assertThat(judging.only(FEATURE_DRIFT).onsetStep()).isEqualTo(65);
+    }
 }

@@ -140,4 +140,53 @@ class LabelDriftTest implements DetectorContract {
                         .notChecked(LABEL_DRIFT))
                 .isEqualTo("2000 labels of reference and 500 more");
     }
+
+    @Test
+    void batches_of_one_class_each_are_told_as_soon_as_there_is_a_reference() {
+        Judging judging = Judging.of(run -> {
+            for (int i = 0; i < 100; i++) {
+                run.steps(1).labels(Map.of(String.valueOf(i % 10), 32L));
+            }
+        });
+        Judging.Episode order = judging.only(LABEL_DRIFT);
+        assertThat(order.scope()).isEqualTo("train/order");
+        // 32 batches of reference, then the early look at 8.
+        assertThat(order.openedStep()).isEqualTo(40);
+        assertThat(order.highest()).isEqualTo(Severity.warning);
+        assertThat(order.message())
+                .startsWith("labels come in an order: 100 % of their variance lies between batches, of shuffled ones none");
+    }
+
+    @Test
+    void batches_of_four_classes_of_ten_are_no_order() {
+        assertThat(Judging.of(run -> {
+                            SplittableRandom random = new SplittableRandom(6);
+                            for (int i = 0; i < 300; i++) {
+                                Map<String, Long> histogram = new HashMap<>();
+                                for (int c = 0; c < 4; c++) {
+                                    histogram.merge(String.valueOf(random.nextInt(10)), 8L, Long::sum);
+                                }
+                                run.steps(1).labels(histogram);
+                            }
+                        })
+                        .episodes())
+                .isEmpty();
+    }
+
+    @Test
+    void a_large_shift_between_small_batches_is_found_by_the_early_looks() {
+        Judging judging = Judging.of(run -> {
+            SplittableRandom random = new SplittableRandom(7);
+            for (int i = 0; i < 120; i++) {
+                Map<String, Long> histogram = new HashMap<>();
+                for (int s = 0; s < 16; s++) {
+                    int label = i >= 48 && random.nextDouble() < 0.7 ? 0 : random.nextInt(4);
+                    histogram.merge(String.valueOf(label), 1L, Long::sum);
+                }
+                run.steps(1).labels(histogram);
+            }
+        });
+        // 32 batches of 16 are the reference, 33 to 64 a window; then two early looks, at 72 and 80, are enough.
+        assertThat(judging.only(LABEL_DRIFT).openedStep()).isEqualTo(72);
+    }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream.Scenario;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -74,6 +75,26 @@ class LossDivergenceTest implements DetectorContract {
                                 .steps(1000))
                         .episodes(LOSS_DIVERGENCE))
                 .isEmpty();
+    }
+
+    /** A loss at 2.3 that rises by a fifth of its progress and comes back, twice, and then rises by more than half of it. */
+    @Test
+    void a_rise_like_one_that_healed_by_itself_is_a_habit_until_it_is_higher() {
+        Judging judging = Judging.of(run -> run.loss(step -> 2
+                        + 3 * Math.pow(Math.min(step, 2000) + 10.0, -0.35)
+                        + run.noise(0.03)
+                        + hill(step, 2500, 0.25)
+                        + hill(step, 5000, 0.25)
+                        + hill(step, 7500, 0.8))
+                .steps(9500));
+        assertThat(judging.episodes(LOSS_DIVERGENCE))
+                .extracting(episode -> episode.openedStep() / 1000)
+                .containsExactly(2L, 8L);
+    }
+
+    /** Up and down again in 1,200 steps. */
+    private static double hill(long step, long from, double height) {
+        return height * Math.max(0, 1 - Math.abs(step - from - 600) / 600.0);
     }
 
     @ParameterizedTest
@@ -168,5 +189,15 @@ class LossDivergenceTest implements DetectorContract {
                 .isEqualTo("16 points of loss, 15 came");
         assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(LOSS_DIVERGENCE))
                 .isEqualTo("step_completed.loss");
+    }
+
+    @Test
+    void a_component_that_rises_while_the_whole_falls_is_info() {
+        // As the Kullback-Leibler term of an autoencoder, which is next to nothing before anything is learned.
+        Judging judging = Judging.of(run -> run.steps(
+                600, (body, step) -> body.setLosses(Map.of("kl_loss", 0.1 + 8 * (1 - Math.exp(-step / 50.0))))));
+        assertThat(judging.only(LOSS_DIVERGENCE).highest()).isEqualTo(Severity.info);
+        assertThat(judging.only(LOSS_DIVERGENCE).scope()).isEqualTo("losses/kl_loss");
+        assertThat(judging.only(LOSS_DIVERGENCE).first().getSuppressedBy()).isEqualTo("component_of_loss");
     }
 }

@@ -102,6 +102,17 @@ class LossPlateauTest implements DetectorContract {
     }
 
     @Test
+    void a_loss_that_rises_is_for_another_detector() {
+        Judging judging = Judging.of(run -> run.loss(step -> 2
+                        + 3 * Math.pow(Math.min(step, 1000) + 10.0, -0.35)
+                        + Math.max(0, step - 1000) * 1e-4
+                        + run.noise(0.03))
+                .steps(6000));
+        assertThat(judging.episodes(LOSS_PLATEAU)).isEmpty();
+        assertThat(judging.episodes("loss_divergence")).isNotEmpty();
+    }
+
+    @Test
     void steps_that_are_redone_are_no_plateau() {
         assertThat(Judging.of(run -> run.steps(4000).restartAt(500).steps(6000)).alarms())
                 .isEmpty();
@@ -121,5 +132,17 @@ class LossPlateauTest implements DetectorContract {
                 .isEqualTo("more than 1000 steps with points in every stretch, 899 came");
         assertThat(Judging.of(run -> run.heartbeat("train")).notChecked(LOSS_PLATEAU))
                 .isEqualTo("step_completed.loss");
+    }
+
+    @Test
+    void a_harder_phase_is_no_plateau_of_the_one_before() {
+        Judging judging = Judging.of(run -> {
+            run.loss(step -> 1.5 + 3 * Math.pow(step + 10.0, -0.35) + run.noise(0.02))
+                    .steps(2000);
+            run.phaseChanged("sequence_length");
+            run.loss(step -> 1.7 + 3 * Math.pow(step - 1990.0, -0.35) + run.noise(0.02))
+                    .steps(4000);
+        });
+        assertThat(judging.episodes(LOSS_PLATEAU)).isEmpty();
     }
 }

@@ -184,4 +184,22 @@ class NotLearningTest implements DetectorContract {
             body.setMetrics(Map.of("episode_return", returns.applyAsDouble(step)));
         });
     }
+
+    /** As of a linear model: from ln 2 to its floor within 20 steps, and flat from there. */
+    private static Scenario learnedAtOnce(double first, double floor) {
+        return run -> run.started(body -> body.setNumClasses(2))
+                .loss(step -> floor + (first - floor) * Math.exp(-step / 5.0) + run.noise(0.02))
+                .steps(1100);
+    }
+
+    @Test
+    void what_fell_below_chance_within_its_first_points_has_learned() {
+        assertThat(Judging.of(learnedAtOnce(0.9, 0.55)).episodes(NOT_LEARNING)).isEmpty();
+    }
+
+    @Test
+    void what_began_below_chance_and_stays_has_learned_nothing() {
+        assertThat(Judging.of(learnedAtOnce(0.55, 0.55)).only(NOT_LEARNING).openedStep())
+                .isEqualTo(500);
+    }
 }

@@ -169,4 +169,38 @@ class TrainValDivergenceTest implements DetectorContract {
         assertThat(Judging.of(run -> run.evaluation(2).evaluation(2)).notChecked(TRAIN_VAL_DIVERGENCE))
                 .isEqualTo("step_completed.loss beside the evaluations");
     }
+
+    /** The training loss goes to a fiftieth of where it began; the evaluation loss from 2 to what is left. */
+    private static Scenario byHeart(double left) {
+        return run -> {
+            run.loss(step -> 0.04 + 2 * Math.exp(-step / 100.0));
+            evaluated(run, 12, i -> left + (2 - left) * Math.exp(-i));
+        };
+    }
+
+    @Test
+    void what_is_learned_by_heart_is_told_at_the_eighth_evaluation() {
+        Judging.Episode gap = Judging.of(byHeart(1.5)).only(TRAIN_VAL_DIVERGENCE);
+        assertThat(gap.scope()).isEqualTo("val/gap");
+        assertThat(gap.openedStep()).isEqualTo(800);
+        assertThat(gap.highest()).isEqualTo(Severity.warning);
+        assertThat(gap.message())
+                .matches("the training loss went from 1\\.9\\d* to 0\\.04\\d*, the evaluation loss never below 1\\.5\\d*:"
+                        + " 7\\d\\.?\\d* % of what was gained is learned by heart.*");
+    }
+
+    @Test
+    void a_third_that_is_not_carried_over_is_a_usual_gap() {
+        assertThat(Judging.of(byHeart(0.65)).episodes(TRAIN_VAL_DIVERGENCE)).isEmpty();
+    }
+
+    @Test
+    void an_evaluation_loss_of_another_unit_is_not_compared() {
+        assertThat(Judging.of(run -> {
+                            run.loss(step -> 0.04 + 2 * Math.exp(-step / 100.0));
+                            evaluated(run, 12, i -> 500 + 1500 * Math.exp(-i));
+                        })
+                        .episodes(TRAIN_VAL_DIVERGENCE))
+                .isEmpty();
+    }
 }

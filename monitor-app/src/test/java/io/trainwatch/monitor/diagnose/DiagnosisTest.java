@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.Cause;
 import io.trainwatch.alert.Severity;
+import io.trainwatch.event.FinishStatus;
 import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream;
 import io.trainwatch.monitor.detect.Detector;
@@ -17,6 +18,19 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 final class DiagnosisTest {
+
+    @Test
+    void a_schedule_that_was_over_early_is_not_annealing_when_the_run_ends() {
+        Alert alert = last(
+                "loss_plateau",
+                run -> run.started(declared -> declared.setMaxSteps(4000L))
+                        .learningRate(step -> step < 1000 ? 1e-3 : 0)
+                        .loss(step -> 1.5 + 3 * Math.pow(Math.min(step, 1000) + 10.0, -0.35) + run.noise(0.02))
+                        .steps(4000)
+                        .finished(FinishStatus.completed));
+
+        assertThat(ids(alert)).startsWith("schedule_ended").doesNotContain("annealing_finished");
+    }
 
     @Test
     void a_gradient_that_grew_before_the_nan_speaks_for_the_learning_rate() {

@@ -1,16 +1,26 @@
 package io.trainwatch.monitor.metrics;
 
+import static io.trainwatch.monitor.board.SampleRuns.alert;
 import static io.trainwatch.monitor.board.SampleRuns.bare;
 import static io.trainwatch.monitor.board.SampleRuns.full;
 import static io.trainwatch.monitor.board.SampleRuns.snapshot;
 import static io.trainwatch.monitor.board.SampleRuns.with;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.board.RunBoard;
+import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.RunKind;
+import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class RunMetricsTest {
@@ -20,6 +30,9 @@ class RunMetricsTest {
     @Test
     void without_runs_there_are_no_series_but_the_count_of_dropped_ones() {
         assertThat(scrape(metrics(10))).isEqualTo("""
+                # HELP trainwatch_monitor_run_metrics_dropped_total Series that were left out of a run because metrics.max_metrics_per_run was reached
+                # TYPE trainwatch_monitor_run_metrics_dropped_total counter
+                trainwatch_monitor_run_metrics_dropped_total 0.0
                 # HELP trainwatch_monitor_run_series_dropped_total Times that a run was left out of the run metrics because metrics.max_runs was reached
                 # TYPE trainwatch_monitor_run_series_dropped_total counter
                 trainwatch_monitor_run_series_dropped_total 0.0
@@ -34,6 +47,9 @@ class RunMetricsTest {
                 # HELP trainwatch_alert_active Open episodes of a detector in a run, one per scope
                 # TYPE trainwatch_alert_active gauge
                 trainwatch_alert_active{detector="loss_spike",project="vision",run_id="r1",severity="warning"} 1.0
+                # HELP trainwatch_monitor_run_metrics_dropped_total Series that were left out of a run because metrics.max_metrics_per_run was reached
+                # TYPE trainwatch_monitor_run_metrics_dropped_total counter
+                trainwatch_monitor_run_metrics_dropped_total 0.0
                 # HELP trainwatch_monitor_run_series_dropped_total Times that a run was left out of the run metrics because metrics.max_runs was reached
                 # TYPE trainwatch_monitor_run_series_dropped_total counter
                 trainwatch_monitor_run_series_dropped_total 0.0
@@ -79,6 +95,9 @@ class RunMetricsTest {
                 # HELP trainwatch_run_started_timestamp_seconds When the first event happened, by the clock of the trainer
                 # TYPE trainwatch_run_started_timestamp_seconds gauge
                 trainwatch_run_started_timestamp_seconds{project="vision",run_id="r1"} 1.76375E9
+                # HELP trainwatch_run_steps_total Steps of the run that were judged
+                # TYPE trainwatch_run_steps_total counter
+                trainwatch_run_steps_total{project="vision",run_id="r1"} 100.0
                 """);
     }
 
@@ -112,6 +131,39 @@ class RunMetricsTest {
         assertThat(scrape(metrics(10)))
                 .contains("trainwatch_run_events_total{project=\"" + "p".repeat(255)
                         + "…\",run_id=\"a\\\"b\\\\c\\nd\"} 0.0\n");
+    }
+
+    @Test
+    void the_other_series_of_a_run_are_exported_by_name_up_to_the_cap_and_what_is_left_out_is_counted_once() {
+        RunMetrics metrics = metrics(10);
+        board.publish(withSeries("r1", "loss", "val/loss", "val/accuracy", "step_time_seconds", "metrics/entropy"));
+
+        scrape(metrics);
+        assertThat(scrape(metrics))
+                .contains(
+                        "trainwatch_run_metric{metric=\"metrics/entropy\",project=\"\",run_id=\"r1\"} 0.5\n",
+                        "trainwatch_run_metric{metric=\"val/accuracy\",project=\"\",run_id=\"r1\"} 0.5\n",
+                        "trainwatch_run_step_time_seconds{project=\"\",run_id=\"r1\"} 0.5\n",
+                        "trainwatch_monitor_run_metrics_dropped_total 1.0\n")
+                .doesNotContain("metric=\"val/loss\"", "metric=\"loss\"");
+
+        board.publish(withSeries("r1", "a", "b", "c", "d", "e"));
+        assertThat(scrape(metrics)).contains("trainwatch_monitor_run_metrics_dropped_total 3.0\n");
+    }
+
+    @Test
+    void the_time_that_a_run_has_lost_is_that_of_its_costliest_episode() {
+        Alert cheap = alert("a1", "r1", Severity.warning, AlertState.resolved, 1);
+        cheap.setAcceleratorSecondsLost(3.0);
+        Alert costly = alert("a2", "r1", Severity.critical, AlertState.firing, 2);
+        costly.setAcceleratorSecondsLost(12.5);
+        Alert unknown = alert("a3", "r1", Severity.info, AlertState.firing, 3);
+        board.publish(snapshot(bare("r1"), cheap, costly, unknown));
+        board.publish(snapshot(bare("r2"), unknown));
+
+        assertThat(scrape(metrics(10)))
+                .contains("trainwatch_run_accelerator_lost_seconds{project=\"\",run_id=\"r1\"} 12.5\n")
+                .doesNotContain("trainwatch_run_accelerator_lost_seconds{project=\"\",run_id=\"r2\"}");
     }
 
     @Test
@@ -168,8 +220,16 @@ class RunMetricsTest {
                 .doesNotContain("run_id=\"older\"");
     }
 
+    private static RunSnapshot withSeries(String runId, String... names) {
+        Map<String, SeriesSnapshot> series = new LinkedHashMap<>();
+        for (String name : names) {
+            series.put(name, new SeriesSnapshot(name, 1, 0.5, List.of()));
+        }
+        return new RunSnapshot(bare(runId), series, List.of(), List.of(), 0, RunKind.UNKNOWN);
+    }
+
     private RunMetrics metrics(int maxRuns) {
-        return new RunMetrics(board, new MetricsSettings(maxRuns, Duration.ofMinutes(5)), () -> now);
+        return new RunMetrics(board, new MetricsSettings(maxRuns, 2, Duration.ofMinutes(5)), () -> now);
     }
 
     private static String scrape(RunMetrics metrics) {

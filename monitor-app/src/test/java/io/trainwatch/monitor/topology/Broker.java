@@ -25,16 +25,16 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** A real broker with the monitor's topics, and what a test asks of it. */
-final class Broker implements AutoCloseable {
-    static final int PARTITIONS = 4;
+public final class Broker implements AutoCloseable {
+    public static final int PARTITIONS = 4;
 
-    final EmbeddedKafka kafka;
-    final Topics topics = new Topics("trainwatch.");
-    final Admin admin;
+    public final EmbeddedKafka kafka;
+    public final Topics topics = new Topics("trainwatch.");
+    public final Admin admin;
     private final KafkaProducer<byte[], byte[]> producer;
     private final AtomicReference<Exception> sendFailure = new AtomicReference<>();
 
-    Broker(Path dir) {
+    public Broker(Path dir) {
         kafka = EmbeddedKafka.start(dir, 0);
         admin = Admin.create(Map.of("bootstrap.servers", kafka.bootstrapServers()));
         topics.create(admin, PARTITIONS, 1);
@@ -55,15 +55,15 @@ final class Broker implements AutoCloseable {
                 new ByteArraySerializer());
     }
 
-    MonitorSettings settings(Path stateDir) {
+    public MonitorSettings settings(Path stateDir) {
         return MonitorSettings.forBroker(kafka.bootstrapServers(), stateDir).withPartitions(PARTITIONS);
     }
 
-    void send(Trainer trainer, TrainingEvent event) {
+    public void send(Trainer trainer, TrainingEvent event) {
         send(trainer.key(), trainer.encode(event));
     }
 
-    void send(byte[] key, byte[] value) {
+    public void send(byte[] key, byte[] value) {
         var unused = producer.send(new ProducerRecord<>(topics.events(), key, value), (sent, failure) -> {
             if (failure != null) {
                 sendFailure.compareAndSet(null, failure);
@@ -72,7 +72,7 @@ final class Broker implements AutoCloseable {
     }
 
     /** Waits until everything that was sent is in the topic, and fails if something is not. */
-    void flush() {
+    public void flush() {
         producer.flush();
         if (sendFailure.get() != null) {
             throw new AssertionError("an event of the test did not reach the topic", sendFailure.get());
@@ -102,7 +102,7 @@ final class Broker implements AutoCloseable {
                 .sum();
     }
 
-    List<Alert> alerts() throws Exception {
+    public List<Alert> alerts() throws Exception {
         List<Alert> alerts = new ArrayList<>();
         SingleObjectCodec<Alert> codec = SingleObjectCodec.alerts();
         for (ConsumerRecord<byte[], byte[]> r : read(topics.alerts())) {
@@ -121,7 +121,7 @@ final class Broker implements AutoCloseable {
     }
 
     /** Everything that is committed in a topic, each partition in order. */
-    List<ConsumerRecord<byte[], byte[]>> read(String topic) throws Exception {
+    public List<ConsumerRecord<byte[], byte[]>> read(String topic) throws Exception {
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
                 Map.of(

@@ -66,12 +66,16 @@ class MonitorTest {
         for (int i = 0; i < 40; i++) {
             trainers.add(new Trainer("run-" + i));
         }
-        try (Monitor first = Monitor.start(broker.settings(dir.resolve("state-1")))) {
+        try (Monitor first =
+                Monitor.start(broker.settings(dir.resolve("state-1")).withAddress("one:1"))) {
             assertThat(first.awaitRunning(LIMIT)).isTrue();
             stepAll(trainers, 50);
             await().atMost(LIMIT).until(() -> onBoard(first.board()).size() == 40);
+            assertThat(first.others()).isEmpty();
+            assertThat(first.judgeOf("run-1")).isEmpty();
 
-            try (Monitor second = Monitor.start(broker.settings(dir.resolve("state-2")))) {
+            try (Monitor second =
+                    Monitor.start(broker.settings(dir.resolve("state-2")).withAddress("two:2"))) {
                 await().atMost(LIMIT).untilAsserted(() -> {
                     stepAll(trainers, 1);
                     Set<String> here = onBoard(first.board());
@@ -79,6 +83,12 @@ class MonitorTest {
                     assertThat(there).isNotEmpty().doesNotContainAnyElementsOf(here);
                     assertThat(here).isNotEmpty();
                     assertThat(here.size() + there.size()).isEqualTo(40);
+                    assertThat(first.others()).containsExactly("two:2");
+                    assertThat(second.others()).containsExactly("one:1");
+                    assertThat(there).allSatisfy(run -> {
+                        assertThat(first.judgeOf(run)).contains("two:2");
+                        assertThat(second.judgeOf(run)).isEmpty();
+                    });
                 });
                 stepAll(trainers, 50);
             }

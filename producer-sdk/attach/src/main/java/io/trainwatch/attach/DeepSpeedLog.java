@@ -280,5 +280,10 @@ final class DeepSpeedLog implements LogFormat {
         void end() {
             flush();
         }
+
+        @Override
+        void settled() {
+            flush();
+        }
     }
 }

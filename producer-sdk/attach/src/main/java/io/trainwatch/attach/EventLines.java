@@ -23,6 +23,11 @@ final class EventLines implements LogFormat {
     }
 
     @Override
+    public boolean namesRuns() {
+        return true;
+    }
+
+    @Override
     public Optional<String> recognise(LogInput input) throws IOException {
         String head = input.head();
         return head.stripLeading().startsWith("{") && EVENT_TYPE.matcher(head).find()

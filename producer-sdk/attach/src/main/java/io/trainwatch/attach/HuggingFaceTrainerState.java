@@ -115,7 +115,17 @@ final class HuggingFaceTrainerState implements LogFormat {
         return new Reader(input);
     }
 
-    static String runId(LogInput input) {
+    @Override
+    public boolean isRewritten() {
+        return true;
+    }
+
+    @Override
+    public String runId(LogInput input) {
+        return runIdOf(input);
+    }
+
+    static String runIdOf(LogInput input) {
         String id = input.name();
         Path path = input.path() == null ? null : input.path().toAbsolutePath().normalize();
         if (path != null) {
@@ -150,7 +160,7 @@ final class HuggingFaceTrainerState implements LogFormat {
 
         Reader(LogInput input) throws IOException {
             this.input = input;
-            runId = runId(input);
+            runId = runIdOf(input);
             damage = readSettings();
             parser = JSON.createParser(content(input));
             inHistory = moveToHistory();
@@ -377,7 +387,7 @@ final class HuggingFaceTrainerState implements LogFormat {
             event.setRunId(runId);
             event.setSession("");
             event.setSeq(++seq);
-            event.setTimestampMs(FIRST_TIMESTAMP_MS + (seq - 1) * TIMESTAMP_STEP_MS);
+            event.setTimestampMs(input.timeOf(seq, offset));
             event.setStep(step);
             event.setEpoch(epoch);
             event.setBody(body);

@@ -1,6 +1,7 @@
 package io.trainwatch.attach;
 
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A log that is read line by line: what a line means is said by {@link #line}. */
@@ -39,6 +40,15 @@ abstract class LineReader implements LogReader {
 
     /** The log is at its end. */
     void end() {}
+
+    /** Nothing follows for now: what is held back and says something goes to {@link #events}. */
+    void settled() {}
+
+    @Override
+    public List<LogEntry> settle() {
+        settled();
+        return events.drain();
+    }
 
     void problem(String message) {
         events.problem(line(), offset(), message);

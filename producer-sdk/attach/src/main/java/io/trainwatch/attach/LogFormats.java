@@ -11,11 +11,16 @@ public final class LogFormats {
             new EventLines(),
             new HuggingFaceTrainerState(),
             new TensorBoardEvents(),
+            new WandbLog(),
+            new MlflowRun(),
+            new PointTable(),
             new MetricLines(),
             new LlmC(),
             new OlmoLog(),
             new MegatronLog(),
             new DeepSpeedLog(),
+            new ComposerLog(),
+            new YoloLog(),
             new CsvLog(),
             new FreeText());
 

@@ -37,6 +37,19 @@ public final class LogInput implements Closeable {
     private boolean decoded;
     private byte @Nullable [] headBytes;
     private @Nullable String head;
+    private Times times = LogInput::madeUp;
+
+    /** When something happened of which a log does not say it. */
+    @FunctionalInterface
+    public interface Times {
+        /**
+         * Epoch milliseconds.
+         *
+         * @param event which event of the log it is, from 1
+         * @param offset byte of the log at which it begins
+         */
+        long of(long event, long offset);
+    }
 
     private LogInput(String name, @Nullable Path path, @Nullable FileChannel file, @Nullable InputStream stream) {
         this.name = name;
@@ -72,6 +85,26 @@ public final class LogInput implements Closeable {
         return new LogInput(name, null, null, stream);
     }
 
+    /**
+     * A file that is read while it grows.
+     *
+     * @param start its first bytes, by which it is recognised
+     * @param content all of it, those bytes included; read once
+     * @param times when what has no time of its own happened
+     */
+    public static LogInput growing(Path path, byte[] start, InputStream content, Times times) throws IOException {
+        LogInput input = new LogInput(path.toString(), path, null, content);
+        input.headBytes = of(path.toString(), new ByteArrayInputStream(start)).headBytes();
+        input.times = times;
+        return input;
+    }
+
+    /** The same file, with other times for what has none of its own. */
+    public LogInput with(Times otherTimes) {
+        times = otherTimes;
+        return this;
+    }
+
     private static boolean isGzip(byte[] start) {
         return start.length > 1 && start[0] == (byte) 0x1f && start[1] == (byte) 0x8b;
     }
@@ -85,6 +118,15 @@ public final class LogInput implements Closeable {
     /** The path, or the name that was given to the stream. */
     public String name() {
         return name;
+    }
+
+    /** When an event happened that the log gives no time. */
+    long timeOf(long event, long offset) {
+        return times.of(event, offset);
+    }
+
+    private static long madeUp(long event, long offset) {
+        return HuggingFaceTrainerState.FIRST_TIMESTAMP_MS + (event - 1) * HuggingFaceTrainerState.TIMESTAMP_STEP_MS;
     }
 
     /** Where the file is; null for a stream. */

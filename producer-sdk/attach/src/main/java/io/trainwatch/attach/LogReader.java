@@ -2,6 +2,7 @@ package io.trainwatch.attach;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,15 @@ public interface LogReader extends Closeable {
      */
     @Nullable
     LogEntry next() throws IOException;
+
+    /**
+     * What was held back in case that more of it follows, because nothing follows for now: a row of which each line has a
+     * part. To be called while {@link #next} waits for its input, on the same thread. Where there is nothing, it changes
+     * nothing; where there is, what is read later may be told apart from it.
+     */
+    default List<LogEntry> settle() {
+        return List.of();
+    }
 
     /** Fields so far that were passed over because no event has a place for them. */
     long ignoredFields();

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -86,13 +87,32 @@ final class MetricLines implements LogFormat {
     }
 
     /** Reads lines, and remembers what their keys mean. */
-    private static final class Keys {
+    static final class Keys {
         private final KnownNames known = new KnownNames();
         private final Set<String> loggedInSteps = new HashSet<>();
         private @Nullable String stepKey;
         private String telling = "";
         private final List<Metric> latest = new ArrayList<>();
         private long ignored;
+
+        /** The row of numbers that are known by their keys, in order. */
+        MetricRow row(Map<String, Double> numbers) {
+            MetricRow row = new MetricRow();
+            latest.clear();
+            numbers.forEach((key, value) -> put(row, key, value));
+            ignored += row.left();
+            return row;
+        }
+
+        /** What the keys of the latest row mean. */
+        List<Metric> latest() {
+            return latest;
+        }
+
+        /** Fields that were passed over. */
+        long ignored() {
+            return ignored;
+        }
 
         MetricRow read(String line) throws JsonProcessingException {
             MetricRow row = new MetricRow();

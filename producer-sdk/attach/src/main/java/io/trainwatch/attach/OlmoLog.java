@@ -215,5 +215,12 @@ final class OlmoLog implements LogFormat {
         void end() {
             flush();
         }
+
+        @Override
+        void settled() {
+            if ((row != null && !row.isEmpty()) || !evaluations.isEmpty()) {
+                flush();
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ import io.trainwatch.event.TrainingEvent;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * beginning in the same log, because a second training was appended to it, is a run of its own: its id ends in {@code #2},
  * {@code #3} and so on. A step that goes back and not to the beginning is a resume, and stays in its run.
  *
- * <p>Timestamps that the log does not give are made up as {@link HuggingFaceTrainerState} makes them; the sequence number
+ * <p>Timestamps that the log does not give are those of {@link LogInput#timeOf}; the sequence number
  * counts the events of the log, so that reading it again gives the same events.
  */
 final class RunEvents {
@@ -30,6 +31,7 @@ final class RunEvents {
                     + "|validation|val|eval|test|log-rank\\d+|logs-rank\\d+)",
             Pattern.CASE_INSENSITIVE);
 
+    private final LogInput input;
     private final String fileRunId;
     private final Deque<LogEntry> entries;
     private String runId;
@@ -41,10 +43,15 @@ final class RunEvents {
     private int rank;
 
     RunEvents(LogInput input) {
-        this(runId(input), new ArrayDeque<>());
+        this(input, runId(input));
     }
 
-    private RunEvents(String runId, Deque<LogEntry> entries) {
+    RunEvents(LogInput input, String runId) {
+        this(input, bounded(runId), new ArrayDeque<>());
+    }
+
+    private RunEvents(LogInput input, String runId, Deque<LogEntry> entries) {
+        this.input = input;
         fileRunId = runId;
         this.entries = entries;
         this.runId = runId;
@@ -85,9 +92,14 @@ final class RunEvents {
                 : printable;
     }
 
+    /** A run of a log that names its runs, whose events come in one order with those of the others. */
+    static RunEvents of(LogInput input, String runId, Deque<LogEntry> entries) {
+        return new RunEvents(input, bounded(runId), entries);
+    }
+
     /** Another run of the same log, whose events come in one order with those of this one. */
     RunEvents beside(String run) {
-        return new RunEvents(bounded(fileRunId + ":" + run), entries);
+        return new RunEvents(input, bounded(fileRunId + ":" + run), entries);
     }
 
     /** What {@code run_started} will say of the run; once it was said, changes say nothing. */
@@ -136,22 +148,19 @@ final class RunEvents {
         finished = end;
         if (!started) {
             started = true;
-            entries.add(new LogEntry.Event(line, offset, event(timestampMs, null, null, facts)));
+            entries.add(new LogEntry.Event(line, offset, event(offset, timestampMs, null, null, facts)));
         }
-        entries.add(new LogEntry.Event(line, offset, event(timestampMs, step, epoch, body)));
+        entries.add(new LogEntry.Event(line, offset, event(offset, timestampMs, step, epoch, body)));
     }
 
-    private TrainingEvent event(@Nullable Long timestampMs, @Nullable Long step, @Nullable Double epoch, Object body) {
+    private TrainingEvent event(
+            long offset, @Nullable Long timestampMs, @Nullable Long step, @Nullable Double epoch, Object body) {
         TrainingEvent event = new TrainingEvent();
         event.setRunId(runId);
         event.setRank(rank);
         event.setSession("");
         event.setSeq(++seq);
-        event.setTimestampMs(
-                timestampMs != null
-                        ? timestampMs
-                        : HuggingFaceTrainerState.FIRST_TIMESTAMP_MS
-                                + (seq - 1) * HuggingFaceTrainerState.TIMESTAMP_STEP_MS);
+        event.setTimestampMs(timestampMs != null ? timestampMs : input.timeOf(seq, offset));
         event.setStep(step);
         event.setEpoch(epoch);
         event.setBody(body);
@@ -160,6 +169,13 @@ final class RunEvents {
 
     void problem(long line, long offset, String message) {
         entries.add(new LogEntry.Problem(line, offset, message));
+    }
+
+    /** Takes all. */
+    List<LogEntry> drain() {
+        List<LogEntry> all = List.copyOf(entries);
+        entries.clear();
+        return all;
     }
 
     @Nullable

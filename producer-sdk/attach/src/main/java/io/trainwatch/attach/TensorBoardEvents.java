@@ -84,6 +84,11 @@ final class TensorBoardEvents implements LogFormat {
     }
 
     @Override
+    public boolean isText() {
+        return false;
+    }
+
+    @Override
     public LogReader open(LogInput input) throws IOException {
         return new Reader(input);
     }
@@ -249,6 +254,14 @@ final class TensorBoardEvents implements LogFormat {
                 }
             }
             return events.poll();
+        }
+
+        @Override
+        public List<LogEntry> settle() {
+            if (!row.isEmpty()) {
+                flush();
+            }
+            return events.drain();
         }
 
         private void readRecord() throws IOException {

@@ -128,7 +128,7 @@ class HuggingFaceTrainerStateTest {
         Files.createDirectories(file.getParent());
         Files.writeString(file, STATE);
         try (LogInput input = LogInput.of(file)) {
-            assertThat(HuggingFaceTrainerState.runId(input)).isEqualTo(runId);
+            assertThat(HuggingFaceTrainerState.runIdOf(input)).isEqualTo(runId);
         }
     }
 

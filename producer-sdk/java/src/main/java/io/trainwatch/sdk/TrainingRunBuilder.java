@@ -204,7 +204,8 @@ public final class TrainingRunBuilder {
      *
      * @param location {@code kafka:HOST:PORT[,HOST:PORT...]} with {@code ?topic=NAME} (default trainwatch.events) and
      *     {@code config=FILE} (a properties file with further settings of the Kafka client, e.g. security);
-     *     {@code console:} and {@code file:PATH} for JSON Lines; {@code memory:NAME}, read with {@link Trainwatch#memory};
+     *     {@code http://HOST:PORT} or {@code https://...} of a monitor, whose token is in the environment variable
+     *     TRAINWATCH_TOKEN or in the file of {@code ?token_file=FILE}; {@code console:} and {@code file:PATH} for JSON Lines; {@code memory:NAME}, read with {@link Trainwatch#memory};
      *     {@code noop:} for nothing
      * @throws IllegalArgumentException if the location or a setting is illegal: names it, its value and what is allowed
      */

@@ -70,7 +70,14 @@ class TrainingRunBuilderTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "http://localhost:8080 | scheme \"http\" is unknown",
+                "ftp://localhost:8080 | scheme \"ftp\" is unknown",
+                "http://:8280 | HOST[:PORT] is missing or has no port of 1 to 65535",
+                "http:monitor | HOST[:PORT] is missing or has no port of 1 to 65535",
+                "http://monitor:99999 | HOST[:PORT] is missing or has no port of 1 to 65535",
+                "http://a b:1 | it is no URL: Illegal character in authority",
+                "https://monitor?token=x | parameter \"token\" is unknown",
+                "https://monitor?token_file= | a value for \"token_file\" is missing",
+                "https://monitor#x | a fragment means nothing here",
                 "localhost:9092 | scheme \"localhost\" is unknown",
                 "kafka: | HOST:PORT is missing",
                 "kafka:localhost | \"localhost\" is not HOST:PORT with a port of 1 to 65535",
@@ -84,7 +91,15 @@ class TrainingRunBuilderTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> run().start(location))
                 .withMessage("location \"" + location + "\": " + why + "; allowed are kafka:HOST:PORT[,HOST:PORT...]"
-                        + "[?topic=NAME&config=FILE], console:, file:PATH, memory:NAME, noop:");
+                        + "[?topic=NAME&config=FILE], http[s]://HOST[:PORT][?token_file=FILE], console:, file:PATH,"
+                        + " memory:NAME, noop:");
+    }
+
+    @Test
+    void a_password_in_a_location_is_refused_and_not_repeated() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> run().start("https://user:secret@monitor"))
+                .withMessage("a location holds no user and password: set TRAINWATCH_TOKEN or token_file=FILE");
     }
 
     @Test

@@ -115,13 +115,18 @@ final class KafkaTransport implements Transport {
 
     @Override
     public boolean offer(byte[] event) {
+        return offer(key, event);
+    }
+
+    @Override
+    public boolean offer(String runId, byte[] event) {
         Producer<String, byte[]> client = producer;
         if (client == null || failed || System.nanoTime() - refusedAtNanos < REFUSED_PAUSE_NANOS) {
             return false;
         }
         refused = false;
         try {
-            Future<RecordMetadata> unused = client.send(new ProducerRecord<>(topic, key, event), this::onCompletion);
+            Future<RecordMetadata> unused = client.send(new ProducerRecord<>(topic, runId, event), this::onCompletion);
         } catch (RuntimeException e) {
             fail(e);
             return false;

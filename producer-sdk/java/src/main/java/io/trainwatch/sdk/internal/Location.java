@@ -2,6 +2,8 @@ package io.trainwatch.sdk.internal;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -11,14 +13,16 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Properties;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where events go, as users write it: {@code kafka:HOST:PORT[,HOST:PORT...][?topic=NAME][&config=FILE]}, {@code console:},
- * {@code file:PATH}, {@code memory:NAME} or {@code noop:}.
+ * Where events go, as users write it: {@code kafka:HOST:PORT[,HOST:PORT...][?topic=NAME][&config=FILE]}, {@code
+ * http[s]://HOST[:PORT][?token_file=FILE]}, {@code console:}, {@code file:PATH}, {@code memory:NAME} or {@code noop:}.
  */
 public sealed interface Location {
     /** What may stand in a location, for messages. */
-    String ALLOWED = "kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], console:, file:PATH, memory:NAME, noop:";
+    String ALLOWED = "kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], http[s]://HOST[:PORT][?token_file=FILE],"
+            + " console:, file:PATH, memory:NAME, noop:";
 
     /** Topic of events where the location names none. */
     String DEFAULT_TOPIC = "trainwatch.events";
@@ -45,6 +49,15 @@ public sealed interface Location {
     record Kafka(String bootstrapServers, String topic, Map<String, String> client) implements Location {}
 
     /**
+     * A monitor.
+     *
+     * @param events where it takes events
+     * @param tokenFile file with what it wants to see as {@code Authorization: Bearer ...}, read for each request; null for
+     *     none
+     */
+    record Http(URI events, @Nullable Path tokenFile) implements Location {}
+
+    /**
      * Reads a location.
      *
      * @throws IllegalArgumentException if it is none: the message lists what is allowed
@@ -59,13 +72,14 @@ public sealed interface Location {
             case "file" -> new File(path(text, rest));
             case "memory" -> new Memory(required(text, rest, "a name"));
             case "kafka" -> kafka(text, rest);
+            case "http", "https" -> http(text);
             default -> throw illegal(text, "scheme \"" + scheme + "\" is unknown");
         };
     }
 
     /** Whether what is sent there can wait on disk while nobody listens. */
     default boolean isSpooled() {
-        return this instanceof Kafka;
+        return this instanceof Kafka || this instanceof Http;
     }
 
     private static Location kafka(String text, String rest) {
@@ -78,14 +92,7 @@ public sealed interface Location {
                 throw illegal(text, "\"" + one + "\" is not HOST:PORT with a port of 1 to 65535");
             }
         }
-        Map<String, String> parameters = new LinkedHashMap<>();
-        if (parts.length == 2) {
-            for (String pair : parts[1].split("&", -1)) {
-                String[] keyValue = pair.split("=", 2);
-                String value = keyValue.length < 2 ? "" : URLDecoder.decode(keyValue[1], StandardCharsets.UTF_8);
-                parameters.put(keyValue[0], required(text, value, "a value for \"" + keyValue[0] + "\""));
-            }
-        }
+        Map<String, String> parameters = parameters(text, parts.length == 2 ? parts[1] : "");
         String topic = parameters.getOrDefault("topic", DEFAULT_TOPIC);
         parameters.remove("topic");
         if (!topic.matches("[A-Za-z0-9._-]{1,249}") || topic.equals(".") || topic.equals("..")) {
@@ -96,6 +103,42 @@ public sealed interface Location {
             throw illegal(text, "parameter \"" + parameters.keySet().iterator().next() + "\" is unknown");
         }
         return new Kafka(servers, topic, config == null ? Map.of() : properties(text, config));
+    }
+
+    private static Location http(String text) {
+        String[] parts = text.split("\\?", 2);
+        URI uri;
+        try {
+            uri = new URI(parts[0].endsWith("/") ? parts[0] : parts[0] + "/");
+        } catch (URISyntaxException e) {
+            throw illegal(text, "it is no URL: " + e.getReason());
+        }
+        if (uri.getHost() == null || uri.getPort() > 65_535 || uri.getPort() == 0) {
+            throw illegal(text, "HOST[:PORT] is missing or has no port of 1 to 65535");
+        }
+        if (uri.getUserInfo() != null) {
+            throw new IllegalArgumentException(
+                    "a location holds no user and password: set TRAINWATCH_TOKEN or token_file=FILE");
+        }
+        if (uri.getFragment() != null) {
+            throw illegal(text, "a fragment means nothing here");
+        }
+        Map<String, String> parameters = parameters(text, parts.length == 2 ? parts[1] : "");
+        String tokenFile = parameters.remove("token_file");
+        if (!parameters.isEmpty()) {
+            throw illegal(text, "parameter \"" + parameters.keySet().iterator().next() + "\" is unknown");
+        }
+        return new Http(uri.resolve("api/v1/events"), tokenFile == null ? null : path(text, tokenFile));
+    }
+
+    private static Map<String, String> parameters(String text, String query) {
+        Map<String, String> parameters = new LinkedHashMap<>();
+        for (String pair : query.isEmpty() ? new String[0] : query.split("&", -1)) {
+            String[] keyValue = pair.split("=", 2);
+            String value = keyValue.length < 2 ? "" : URLDecoder.decode(keyValue[1], StandardCharsets.UTF_8);
+            parameters.put(keyValue[0], required(text, value, "a value for \"" + keyValue[0] + "\""));
+        }
+        return parameters;
     }
 
     private static Map<String, String> properties(String text, String file) {

@@ -8,6 +8,11 @@ interface Transport extends AutoCloseable {
     /** Takes an event, or refuses it for now. */
     boolean offer(byte[] event);
 
+    /** The same for an event of any run, where one transport carries several. */
+    default boolean offer(String runId, byte[] event) {
+        return offer(event);
+    }
+
     /** Events that were taken and have arrived or were refused for good; they do so in the order in which they were taken. */
     long settled();
 

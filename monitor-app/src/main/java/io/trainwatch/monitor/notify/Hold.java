@@ -1,0 +1,19 @@
+package io.trainwatch.monitor.notify;
+
+import java.util.Locale;
+
+/** Why a page is not told now. */
+enum Hold {
+    /** Somebody acknowledged what it is about. */
+    ACKNOWLEDGED,
+    /** A silence covers it. */
+    SILENCED,
+    /** It is no matter for the night. */
+    QUIET_HOURS,
+    /** Too many pages were told lately. */
+    RATE_LIMIT;
+
+    String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

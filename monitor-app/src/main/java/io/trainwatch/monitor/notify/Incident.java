@@ -1,0 +1,337 @@
+package io.trainwatch.monitor.notify;
+
+import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.AlertState;
+import io.trainwatch.alert.Severity;
+import io.trainwatch.codec.SingleObjectCodec;
+import io.trainwatch.codec.UndecodableException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one sink tells as one thing: the episodes of a run, of a fleet of runs, or a single one, and how much of it has
+ * been told. Not thread-safe.
+ *
+ * <p>Its bytes are version, key, group, numbers, then the episodes; only this class reads them.
+ */
+final class Incident {
+    /** Episodes that are kept whole; of the others only what counts and lists need. */
+    static final int MAX_WHOLE = 8;
+
+    /** Bytes of all episodes: with them an incident fits a record of the topic. */
+    static final int MAX_BYTES = 300_000;
+
+    private static final int MAX_WHOLE_BYTES = 16_000;
+    private static final byte VERSION = 1;
+
+    static final Comparator<Alert> WORST_FIRST = Comparator.<Alert, Boolean>comparing(Incident::isResolved)
+            .thenComparing(Comparator.comparing(Alert::getSeverity).reversed())
+            .thenComparingLong(Alert::getOpenedAtMs)
+            .thenComparing(Alert::getAlertId);
+
+    /** An episode, and whether a page has told of it. */
+    private static final class Member {
+        Alert alert;
+        boolean told;
+        boolean whole;
+        int bytes;
+
+        Member(Alert alert, boolean told, boolean whole, int bytes) {
+            this.alert = alert;
+            this.told = told;
+            this.whole = whole;
+            this.bytes = bytes;
+        }
+    }
+
+    private final String key;
+    private final String group;
+    private final long openedAtMs;
+    private final Map<String, Member> members = new LinkedHashMap<>();
+    private int bytes;
+
+    /** When the latest episode joined, epoch milliseconds. */
+    private long joinedAtMs;
+
+    private int pages;
+    private @Nullable Severity toldSeverity;
+    private long toldAtMs;
+    private long failingSinceMs;
+
+    /** Why nothing is told at the moment, for counting each hold once. */
+    @Nullable
+    Hold hold;
+
+    /** What was changed since it was last kept. */
+    boolean unkept = true;
+
+    Incident(String key, String group, long nowMs) {
+        this.key = key;
+        this.group = group;
+        this.openedAtMs = nowMs;
+        this.joinedAtMs = nowMs;
+    }
+
+    String key() {
+        return key;
+    }
+
+    String group() {
+        return group;
+    }
+
+    boolean has(String alertId) {
+        return members.containsKey(alertId);
+    }
+
+    /** Whether it can take an episode more. */
+    boolean hasRoom() {
+        return bytes < MAX_BYTES;
+    }
+
+    /** Takes an episode in, or what has become of one; says whether anything is new. */
+    boolean put(Alert alert, long nowMs) {
+        Member before = members.get(alert.getAlertId());
+        if (before != null
+                && before.alert.getChangedAtMs() == alert.getChangedAtMs()
+                && sameState(before.alert, alert)) {
+            return false;
+        }
+        byte[] encoded = SingleObjectCodec.alerts().encode(alert);
+        boolean hasPlace = before != null
+                ? before.whole
+                : members.values().stream().filter(member -> member.whole).count() < MAX_WHOLE;
+        boolean keepWhole = hasPlace && encoded.length <= MAX_WHOLE_BYTES;
+        Alert kept = keepWhole ? alert : slim(alert);
+        int size = keepWhole ? encoded.length : SingleObjectCodec.alerts().encode(kept).length;
+        if (before == null) {
+            members.put(alert.getAlertId(), new Member(kept, false, keepWhole, size));
+            bytes += size;
+            joinedAtMs = nowMs;
+        } else {
+            bytes += size - before.bytes;
+            before.alert = kept;
+            before.whole = keepWhole;
+            before.bytes = size;
+        }
+        unkept = true;
+        return true;
+    }
+
+    private static boolean sameState(Alert one, Alert other) {
+        return one.getState() == other.getState() && one.getSeverity() == other.getSeverity();
+    }
+
+    /** What is needed to count, list and route. */
+    private static Alert slim(Alert alert) {
+        Alert slim = new Alert();
+        slim.setAlertId(alert.getAlertId());
+        slim.setRunId(alert.getRunId());
+        slim.setAttempt(alert.getAttempt());
+        slim.setProject(alert.getProject());
+        slim.setRunName(alert.getRunName());
+        slim.setDetector(alert.getDetector());
+        slim.setSeverity(alert.getSeverity());
+        slim.setState(alert.getState());
+        slim.setScope(PlainText.cut(alert.getScope(), 100));
+        slim.setOnsetStep(alert.getOnsetStep());
+        slim.setOpenedAtMs(alert.getOpenedAtMs());
+        slim.setChangedAtMs(alert.getChangedAtMs());
+        slim.setMessage(PlainText.cut(alert.getMessage(), 100));
+        slim.setEvidence(List.of());
+        slim.setCauses(List.of());
+        slim.setConfigVersion("");
+        slim.setLabels(Map.of());
+        return slim;
+    }
+
+    static boolean isResolved(Alert alert) {
+        return alert.getState() == AlertState.resolved;
+    }
+
+    Collection<Alert> episodes() {
+        return members.values().stream().map(member -> member.alert).toList();
+    }
+
+    Stream<Alert> open() {
+        return members.values().stream().map(member -> member.alert).filter(alert -> !isResolved(alert));
+    }
+
+    boolean isOver() {
+        return open().findAny().isEmpty();
+    }
+
+    Set<String> runs() {
+        Set<String> runs = new LinkedHashSet<>();
+        members.values().forEach(member -> runs.add(member.alert.getRunId()));
+        return runs;
+    }
+
+    /** Severity of the worst open episode; of the worst of all where none is open. */
+    Severity severity() {
+        return lead().getSeverity();
+    }
+
+    /** The episode that matters most: open, worst, oldest. */
+    Alert lead() {
+        return members.values().stream()
+                .map(member -> member.alert)
+                .min(WORST_FIRST)
+                .orElseThrow(() -> new IllegalStateException("an incident without an episode"));
+    }
+
+    /** Open episodes that no page has told of. */
+    Stream<Alert> untold() {
+        return members.values().stream()
+                .filter(member -> !member.told && !isResolved(member.alert))
+                .map(member -> member.alert);
+    }
+
+    boolean wasTold() {
+        return pages > 0;
+    }
+
+    /** Pages told so far. */
+    int pages() {
+        return pages;
+    }
+
+    Optional<Severity> toldSeverity() {
+        return Optional.ofNullable(toldSeverity);
+    }
+
+    long toldAtMs() {
+        return toldAtMs;
+    }
+
+    long openedAtMs() {
+        return openedAtMs;
+    }
+
+    long joinedAtMs() {
+        return joinedAtMs;
+    }
+
+    /** Latest time at which anything happened to it. */
+    long touchedAtMs() {
+        return Math.max(joinedAtMs, toldAtMs);
+    }
+
+    /** A page told all that is in it now. */
+    void told(long nowMs) {
+        pages++;
+        toldSeverity = severity();
+        toldAtMs = nowMs;
+        failingSinceMs = 0;
+        members.values().forEach(member -> member.told = true);
+        unkept = true;
+    }
+
+    /** The receiver was sent what it had been told before, so that it does not forget. */
+    void toldAgain(long nowMs) {
+        toldAtMs = nowMs;
+    }
+
+    /** A receiver could not be reached; returns since when that has been so. */
+    long failed(long nowMs) {
+        if (failingSinceMs == 0) {
+            failingSinceMs = nowMs;
+            unkept = true;
+        }
+        return failingSinceMs;
+    }
+
+    long failingSinceMs() {
+        return failingSinceMs;
+    }
+
+    boolean isFailing() {
+        return failingSinceMs != 0;
+    }
+
+    byte[] encode() {
+        ByteArrayOutputStream to = new ByteArrayOutputStream(bytes + 256);
+        try (DataOutputStream out = new DataOutputStream(to)) {
+            out.writeByte(VERSION);
+            out.writeUTF(key);
+            writeText(out, group);
+            out.writeLong(openedAtMs);
+            out.writeLong(joinedAtMs);
+            out.writeInt(pages);
+            out.writeUTF(toldSeverity == null ? "" : toldSeverity.name());
+            out.writeLong(toldAtMs);
+            out.writeLong(failingSinceMs);
+            out.writeInt(members.size());
+            for (Member member : members.values()) {
+                out.writeBoolean(member.told);
+                out.writeBoolean(member.whole);
+                byte[] alert = SingleObjectCodec.alerts().encode(member.alert);
+                out.writeInt(alert.length);
+                out.write(alert);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("writing to memory failed", e);
+        }
+        return to.toByteArray();
+    }
+
+    /**
+     * Reads what {@link #encode} wrote.
+     *
+     * @throws IOException if it is of another version or damaged
+     */
+    static Incident decode(byte[] from) throws IOException {
+        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(from))) {
+            byte version = in.readByte();
+            if (version != VERSION) {
+                throw new IOException("version " + version + ", this program reads " + VERSION);
+            }
+            String key = in.readUTF();
+            Incident incident = new Incident(key, readText(in), in.readLong());
+            incident.joinedAtMs = in.readLong();
+            incident.pages = in.readInt();
+            String severity = in.readUTF();
+            incident.toldSeverity = severity.isEmpty() ? null : Severity.valueOf(severity);
+            incident.toldAtMs = in.readLong();
+            incident.failingSinceMs = in.readLong();
+            int count = in.readInt();
+            for (int i = 0; i < count; i++) {
+                boolean told = in.readBoolean();
+                boolean whole = in.readBoolean();
+                byte[] encoded = in.readNBytes(Math.min(in.readInt(), 1 << 20));
+                Alert alert = SingleObjectCodec.alerts().decode(encoded);
+                incident.members.put(alert.getAlertId(), new Member(alert, told, whole, encoded.length));
+                incident.bytes += encoded.length;
+            }
+            incident.unkept = false;
+            return incident;
+        } catch (UndecodableException | IllegalArgumentException e) {
+            throw new IOException(e);
+        }
+    }
+
+    private static void writeText(DataOutputStream out, String text) throws IOException {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        out.writeInt(bytes.length);
+        out.write(bytes);
+    }
+
+    private static String readText(DataInputStream in) throws IOException {
+        return new String(in.readNBytes(Math.min(in.readInt(), 1 << 16)), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,161 @@
+package io.trainwatch.monitor.web;
+
+import static io.trainwatch.monitor.board.SampleRuns.bare;
+import static io.trainwatch.monitor.board.SampleRuns.snapshot;
+import static io.trainwatch.monitor.board.SampleRuns.with;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.trainwatch.monitor.board.RunBoard;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Two instances of one monitor, as Kafka would know them. */
+class PeersTest {
+    private static final BearerToken TOKEN = new BearerToken("0123456789abcdef0123456789abcdef");
+
+    private final HttpClient client = HttpClient.newHttpClient();
+    private final ObjectMapper json = new ObjectMapper();
+    private final Map<String, String> judges = new LinkedHashMap<>();
+    private final Set<String> addresses = new LinkedHashSet<>();
+    private final RunBoard here = new RunBoard();
+    private final RunBoard there = new RunBoard();
+    private WebServer first;
+    private WebServer second;
+
+    @BeforeEach
+    void start() throws IOException {
+        first = serve(here);
+        second = serve(there);
+        addresses.add(address(first));
+        addresses.add(address(second));
+    }
+
+    @AfterEach
+    void stop() {
+        first.close();
+        second.close();
+    }
+
+    private WebServer serve(RunBoard board) throws IOException {
+        WebServer[] self = new WebServer[1];
+        Peers.Directory directory = new Peers.Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return Optional.ofNullable(judges.get(runId)).filter(judge -> !judge.equals(address(self[0])));
+            }
+
+            @Override
+            public Set<String> others() {
+                Set<String> others = new LinkedHashSet<>(addresses);
+                others.remove(address(self[0]));
+                return others;
+            }
+        };
+        self[0] = WebServer.start(
+                new HttpSettings("127.0.0.1", 0, TOKEN),
+                board,
+                new PrometheusRegistry(),
+                Optional::empty,
+                List.of(new Peers(board, directory)));
+        return self[0];
+    }
+
+    @Test
+    void a_run_of_this_instance_and_one_that_nobody_judges_are_answered_here() throws Exception {
+        here.publish(snapshot(bare("mine")));
+        assertThat(get(first, "/api/v1/runs/mine").statusCode()).isEqualTo(200);
+        assertThat(get(first, "/api/v1/runs/unknown").statusCode()).isEqualTo(404);
+        assertThat(get(first, "/api/v1/runs?limit=1").headers().firstValue(Peers.MISSING))
+                .isEmpty();
+    }
+
+    @Test
+    void a_run_of_another_instance_is_asked_there_whatever_its_name() throws Exception {
+        there.publish(snapshot(bare("a/b+c %")));
+        judges.put("a/b+c %", address(second));
+        HttpResponse<String> run = get(first, "/api/v1/runs/a%2Fb%2Bc%20%25");
+        assertThat(run.statusCode()).as(run.body()).isEqualTo(200);
+        assertThat(json.readTree(run.body()).at("/run/run_id").asText()).isEqualTo("a/b+c %");
+        HttpResponse<String> series = get(first, "/api/v1/runs/a%2Fb%2Bc%20%25/series/none?points=3");
+        assertThat(series.statusCode()).isEqualTo(404);
+        assertThat(series.body()).contains("has no series 'none'");
+    }
+
+    @Test
+    void a_run_that_moved_meanwhile_is_not_asked_in_a_circle() throws Exception {
+        judges.put("moving", address(second));
+        HttpRequest asked = request(first, "/api/v1/runs/moving")
+                .header(Peers.FORWARDED, "1")
+                .build();
+        assertThat(client.send(asked, HttpResponse.BodyHandlers.ofString()).statusCode())
+                .isEqualTo(404);
+        assertThat(get(first, "/api/v1/runs/moving").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void pages_of_runs_go_over_all_instances_without_a_gap_or_a_repetition() throws Exception {
+        for (int i = 0; i < 7; i++) {
+            long startedAtMs = i / 2;
+            (i % 3 == 0 ? there : here)
+                    .publish(snapshot(with(bare("run-" + i), run -> run.setStartedAtMs(startedAtMs))));
+        }
+        List<String> ids = new ArrayList<>();
+        String after = "";
+        while (after != null) {
+            JsonNode page = json.readTree(
+                    get(first, "/api/v1/runs?limit=3&after=" + after).body());
+            page.get("runs").forEach(run -> ids.add(run.get("run_id").asText()));
+            after = page.has("next") ? page.get("next").asText() : null;
+        }
+        assertThat(ids).containsExactly("run-6", "run-4", "run-5", "run-2", "run-3", "run-0", "run-1");
+    }
+
+    @Test
+    void an_instance_that_is_away_is_named_and_fails_only_what_it_has() throws Exception {
+        String gone;
+        try (ServerSocket free = new ServerSocket(0)) {
+            gone = "127.0.0.1:" + free.getLocalPort();
+        }
+        addresses.add(gone);
+        judges.put("theirs", gone);
+        here.publish(snapshot(bare("mine")));
+        there.publish(snapshot(bare("others")));
+
+        HttpResponse<String> runs = get(first, "/api/v1/runs");
+        assertThat(json.readTree(runs.body()).get("runs")).hasSize(2);
+        assertThat(runs.headers().firstValue(Peers.MISSING)).hasValue(gone);
+        HttpResponse<String> theirs = get(first, "/api/v1/runs/theirs");
+        assertThat(theirs.statusCode()).isEqualTo(502);
+        assertThat(theirs.body()).contains("the instance at " + gone + " judges this run and does not answer");
+    }
+
+    private static String address(WebServer server) {
+        return "127.0.0.1:" + server.port();
+    }
+
+    private HttpResponse<String> get(WebServer server, String path) throws Exception {
+        return client.send(request(server, path).build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private static HttpRequest.Builder request(WebServer server, String path) {
+        return HttpRequest.newBuilder(URI.create(server.url() + path))
+                .header("Authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    }
+}

@@ -1,0 +1,1 @@
+"""What the public API rests on; not for users."""

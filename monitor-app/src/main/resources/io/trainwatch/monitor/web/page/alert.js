@@ -1,17 +1,16 @@
 // One episode as a card: what, since when, why, and what to do about it.
 
 import { paging, pagingChanged, post } from "./api.js";
-import { bdi, h } from "./dom.js";
+import { bdi, h, setText } from "./dom.js";
 import { decimal, duration, moment, whole } from "./format.js";
 import { icon } from "./health.js";
-
 
 export function isOpen(alert) {
   return alert.state !== "resolved";
 }
 
 /**
- * The card.
+ * The card; its tick(now) brings the time it shows up to date.
  *
  * @param options {number} of the episode in the charts, {run} to name and link it, {now} of the monitor in ms, {unfolded},
  *     {onselect} when it is clicked
@@ -19,7 +18,10 @@ export function isOpen(alert) {
 export function alertCard(alert, options) {
   const open = isOpen(alert);
   const key = open ? alert.severity : "resolved";
-  const lasted = (open ? options.now : alert.changed_at_ms) - alert.opened_at_ms;
+  const onset = alert.onset_step === null || alert.onset_step === undefined ? "" : `, from step ${whole(alert.onset_step)}`;
+  const when = h("span", { class: "when quiet", title: moment(alert.opened_at_ms) });
+  const tick = (now) => setText(when, `${open ? "for" : "lasted"} ${duration(((open ? now : alert.changed_at_ms) - alert.opened_at_ms) / 1000)}${onset}`);
+  tick(options.now);
   const scope = alert.scope ? ` ${alert.scope}` : "";
   const details = h("div", { class: "details", hidden: !options.unfolded });
   let filled = false;
@@ -46,11 +48,7 @@ export function alertCard(alert, options) {
     h("span", { class: "severity" }, open ? alert.severity : "resolved"),
     options.number ? h("span", { class: "digit", title: "its number in the charts" }, String(options.number)) : null,
     h("b", { class: "detector" }, alert.detector, bdi(scope, { class: "scope" })),
-    h(
-      "span",
-      { class: "when quiet", title: moment(alert.opened_at_ms) },
-      `${open ? "for" : "lasted"} ${duration(lasted / 1000)}${alert.onset_step === null || alert.onset_step === undefined ? "" : `, from step ${whole(alert.onset_step)}`}`,
-    ),
+    when,
   );
   const card = h(
     "article",
@@ -65,6 +63,7 @@ export function alertCard(alert, options) {
   if (options.unfolded) {
     unfold(true);
   }
+  card.tick = tick;
   return card;
 }
 
@@ -105,7 +104,10 @@ function reasons(alert) {
       : null,
     alert.suppressed_by ? `held at info by ${alert.suppressed_by}` : null,
   ].filter(Boolean);
-  return parts.concat(more.map((text) => h("p", { class: "quiet" }, bdi(text))));
+  return parts.concat(
+    more.map((text) => h("p", { class: "quiet" }, bdi(text))),
+    h("p", null, h("a", { href: `/runbook/${encodeURIComponent(alert.detector)}` }, "Runbook entry")),
+  );
 }
 
 function list(title, lines) {

@@ -27,6 +27,7 @@ class Alerts {
   #shown = PAGE;
   #selected = null;
   #stop;
+  #clock;
   #aborted = new AbortController();
   #asking = false;
   #again = false;
@@ -40,12 +41,14 @@ class Alerts {
     main.append(this.#title, h("div", { class: "filters" }, this.#search, state, severity, this.#project), this.#silences, this.#list, this.#more);
     this.#stop = live.follow((change) => change.alarm && this.#load());
     addEventListener("pagingchange", () => this.#hold(), { signal: this.#aborted.signal });
+    this.#clock = setInterval(() => [...this.#list.children].forEach((card) => card.tick(live.now())), 1000);
     this.#load();
     this.#hold();
   }
 
   close() {
     this.#stop();
+    clearInterval(this.#clock);
     this.#aborted.abort();
   }
 

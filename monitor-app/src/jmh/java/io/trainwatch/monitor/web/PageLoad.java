@@ -32,10 +32,10 @@ public final class PageLoad {
         int steps = Integer.getInteger("steps", 5_000_000);
         RunBoard board = new RunBoard();
         JudgedFleet fleet = new JudgedFleet(board);
-        fleet.play(
-                "long",
-                0,
-                run -> run.started(declared -> declared.setMaxSteps(2L * steps)).steps(steps));
+        fleet.unseen("long")
+                .started(declared -> declared.setMaxSteps(2L * steps))
+                .steps(steps);
+        fleet.show("long");
         List<RunSnapshot> many = fleetOf(runs, fleet, board);
         ScheduledExecutorService trainers = Executors.newSingleThreadScheduledExecutor();
         try (WebServer server = WebServer.start(

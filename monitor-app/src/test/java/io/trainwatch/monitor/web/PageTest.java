@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -156,9 +157,17 @@ class PageTest {
 
     /** As far as the page needs them: it shows its buttons where there is something behind them. */
     private static void silences(RoutesConfig routes) {
-        routes.get("/api/v1/silences", context -> context.result("[]").contentType("application/json"));
+        routes.get("/api/v1/silences", context -> context.result(
+                        "{\"silences\":[{\"id\":\"0123456789abcdef\",\"run_id\":\"noisy-*\",\"comment\":\"known\","
+                                + "\"created_by\":\"anna\",\"expires_at_ms\":1800000000000}]}")
+                .contentType("application/json"));
+        routes.get("/api/v1/acknowledgements", context -> context.result("{\"acknowledgements\":[]}")
+                .contentType("application/json"));
         routes.post("/api/v1/silences", context -> answer(context, context.body()));
-        routes.post("/api/v1/alerts/{id}/acknowledge", context -> answer(context, context.pathParam("id")));
+        routes.delete("/api/v1/silences/{id}", context -> answer(context, "end " + context.pathParam("id")));
+        routes.post(
+                "/api/v1/alerts/{id}/acknowledge",
+                context -> answer(context, context.pathParam("id") + " " + context.body()));
     }
 
     private static void answer(Context context, String what) {
@@ -342,11 +351,17 @@ class PageTest {
         String alert =
                 browser.value("document.querySelector('article').dataset.alert").asText();
         browser.click("article .actions button");
-        browser.until("document.querySelector('article .actions [role=status]').textContent === 'acknowledged'");
+        browser.until("document.querySelector('article .actions [role=status]').textContent === 'acknowledged for 4 h'");
         browser.click("article .actions button:nth-of-type(2)");
         browser.until("document.querySelector('article .actions [role=status]').textContent === 'silenced for 1 h'");
-        assertThat(asked).hasSize(2).first().isEqualTo(alert);
-        assertThat(asked.get(1)).contains("nan-after-warmup");
+        browser.until("document.querySelector('.silences li')?.textContent.includes('run noisy-* (anna: known)')");
+        browser.click(".silences button");
+        Awaitility.await().until(() -> asked.size() == 3);
+        assertThat(asked)
+                .containsExactly(
+                        alert + " {\"for\":\"4h\"}",
+                        "{\"run_id\":\"nan-after-warmup\",\"for\":\"1h\",\"comment\":\"from the page\"}",
+                        "end 0123456789abcdef");
     }
 
     @Test

@@ -112,7 +112,7 @@ final class MlflowApi implements Endpoints {
     private void answer(Context context) throws Problem, IOException {
         String call = context.pathParam("call");
         try {
-            JsonNode request = context.method() == HandlerType.GET
+            JsonNode request = context.method().equals(HandlerType.GET)
                     ? query(context)
                     : gateway.read(context, Protocol.MLFLOW, MlflowApi::json);
             Json.Body body = answer(context.method().name() + " " + call, call, request);
@@ -180,13 +180,14 @@ final class MlflowApi implements Endpoints {
                     "POST runs/outputs",
                     "POST runs/log-outputs",
                     "POST runs/log-model" -> MlflowApi::nothing;
-            case "GET server-info" -> out -> {
-                out.writeStartObject();
-                out.writeStringField("store_type", "SqlStore");
-                out.writeBooleanField("workspaces_enabled", false);
-                out.writeBooleanField("trace_archival_enabled", false);
-                out.writeEndObject();
-            };
+            case "GET server-info" ->
+                out -> {
+                    out.writeStartObject();
+                    out.writeStringField("store_type", "SqlStore");
+                    out.writeBooleanField("workspaces_enabled", false);
+                    out.writeBooleanField("trace_archival_enabled", false);
+                    out.writeEndObject();
+                };
             default -> model(methodAndCall, call, request);
         };
     }
@@ -236,9 +237,7 @@ final class MlflowApi implements Endpoints {
         return name.equals(DEFAULT_EXPERIMENT)
                 ? DEFAULT_EXPERIMENT_ID
                 : EXPERIMENT_ID_PREFIX
-                        + Base64.getUrlEncoder()
-                                .withoutPadding()
-                                .encodeToString(name.getBytes(StandardCharsets.UTF_8));
+                        + Base64.getUrlEncoder().withoutPadding().encodeToString(name.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The name of an experiment; that of one which another server made is its id. */

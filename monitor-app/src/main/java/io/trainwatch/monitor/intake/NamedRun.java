@@ -199,11 +199,7 @@ final class NamedRun {
         return attempt;
     }
 
-    private void tell(
-            @Nullable Long step,
-            @Nullable Double epoch,
-            long atMs,
-            Object body) {
+    private void tell(@Nullable Long step, @Nullable Double epoch, long atMs, Object body) {
         TrainingEvent event = new TrainingEvent();
         event.setRunId(runId);
         event.setAttempt(attempt);

@@ -13,6 +13,7 @@ import io.trainwatch.run.CommandAction;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -188,7 +189,7 @@ class EventsApiTest {
         List<Socket> slow = new ArrayList<>();
         try {
             for (int i = 0; i < SETTINGS.maxRequests(); i++) {
-                Socket socket = new Socket("127.0.0.1", rig.web.port());
+                Socket socket = new Socket(InetAddress.getLoopbackAddress(), rig.web.port());
                 slow.add(socket);
                 OutputStream out = socket.getOutputStream();
                 out.write(("POST " + PATH + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx")

@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * /api/v1} (see {@link RunsApi} and {@link LiveApi}), the live page ({@link PageFiles}), and what other parts of the monitor
  * answer.
  *
- * <p>With a token, every request but those for {@code /health} and the files of the page must carry it or the cookie that a
+ * <p>With a token, every request but those for {@code /health}, the files of the page and the runbook must carry it or the cookie that a
  * browser got for it ({@link SessionCookie}), or prove its right by itself ({@link Endpoints#admits}). Without one, requests must name a loopback
  * host, so that no page in a browser can read the runs by pointing its own name at this machine; and no page of another
  * site may change anything. Errors are RFC 9457 problem JSON and never tell of the inside.
@@ -150,6 +150,7 @@ public final class WebServer implements AutoCloseable {
         config.routes.before(WebServer::secure);
         config.routes.before(this::authorize);
         PageFiles.addTo(config.routes);
+        Runbook.addTo(config.routes);
         if (session != null) {
             session.addTo(config.routes);
         }
@@ -237,7 +238,9 @@ public final class WebServer implements AutoCloseable {
 
     /** What a browser needs to ask for the token. */
     private static boolean isOpen(Context context) {
-        return PageFiles.isOne(context.path()) || context.path().equals("/login");
+        return PageFiles.isOne(context.path())
+                || Runbook.isOne(context.path())
+                || context.path().equals("/login");
     }
 
     /** A browser sends a simple POST for any page that it shows, and says in a header of its own for which. */

@@ -29,7 +29,7 @@ class MetricsDocumentTest {
     @Test
     void a_name_ends_in_what_it_counts() {
         assertThat(MetricCatalog.all()).allSatisfy(metric -> {
-            assertThat(metric.name()).matches("trainwatch_(run|monitor|notify|alert|alerts)_[a-z_]+");
+            assertThat(metric.name()).matches("trainwatch_(run|monitor|intake|notify|alert|alerts)_[a-z_]+");
             assertThat(metric.name().endsWith("_total")).isEqualTo(metric.type() == MetricCatalog.Type.COUNTER);
             assertThat(metric.name().endsWith("_info")).isEqualTo(metric.type() == MetricCatalog.Type.INFO);
             assertThat(metric.labels()).doesNotContain("step", "instance", "job", "le");

@@ -173,6 +173,7 @@ class EventsApiTest {
         Command stop = new Command();
         stop.setCommandId("c1");
         stop.setRunId("doomed");
+        stop.setAttempt(2);
         stop.setAction(CommandAction.stop);
         stop.setReason("loss is NaN");
         stop.setIssuedAtMs(1L);
@@ -180,7 +181,7 @@ class EventsApiTest {
         rig.commands.put("doomed", List.of(stop));
 
         assertThat(rig.post(PATH, step("doomed", 1) + "\n" + step("doomed", 2)).body())
-                .isEqualTo("{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\","
+                .isEqualTo("{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\",\"attempt\":2,"
                         + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
     }
 

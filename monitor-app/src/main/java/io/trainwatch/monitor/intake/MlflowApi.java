@@ -358,7 +358,9 @@ final class MlflowApi implements Endpoints {
     private Json.Body run(String runId) {
         Optional<RunStatus> known = board.run(runId).map(snapshot -> snapshot.status());
         RunStarted declared = runs.declaredOf(runId);
-        String name = declared != null ? declared.getRunName() : known.map(RunStatus::getRunName).orElse(null);
+        String name = declared != null
+                ? declared.getRunName()
+                : known.map(RunStatus::getRunName).orElse(null);
         String project = declared != null
                 ? declared.getProject()
                 : known.map(RunStatus::getProject).orElse(null);

@@ -181,8 +181,9 @@ class EventsApiTest {
         rig.commands.put("doomed", List.of(stop));
 
         assertThat(rig.post(PATH, step("doomed", 1) + "\n" + step("doomed", 2)).body())
-                .isEqualTo("{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\",\"attempt\":2,"
-                        + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
+                .isEqualTo(
+                        "{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\",\"attempt\":2,"
+                                + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
     }
 
     @Test

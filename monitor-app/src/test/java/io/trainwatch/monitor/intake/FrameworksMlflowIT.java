@@ -37,7 +37,15 @@ class FrameworksMlflowIT {
     static void start() throws Exception {
         List<Python> all = Python.available();
         python = all.get(all.size() - 1)
-                .with("frameworks-mlflow", "torch", "transformers", "accelerate", "lightning", "keras", "jax", "mlflow");
+                .with(
+                        "frameworks-mlflow",
+                        "torch",
+                        "transformers",
+                        "accelerate",
+                        "lightning",
+                        "keras",
+                        "jax",
+                        "mlflow");
         rig = new IntakeRig(dir.resolve("broker"), IntakeSettings.DEFAULT);
     }
 
@@ -68,8 +76,9 @@ class FrameworksMlflowIT {
                 .map(TrainingEvent::getRunId)
                 .findFirst()
                 .orElseThrow();
-        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(MlflowApiTest.told(run))
-                .anyMatch(line -> line.contains("\"status\":\"completed\"")));
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> assertThat(MlflowApiTest.told(run))
+                        .anyMatch(line -> line.contains("\"status\":\"completed\"")));
         List<TrainingEvent> completed = rig.events().stream()
                 .filter(event -> event.getRunId().equals(run) && event.getBody() instanceof StepCompleted)
                 .toList();

@@ -27,8 +27,8 @@ public final class MetricStream {
     static final int MAX_NAMES = 1_000;
 
     /** Where the first of them is, all are of the summary. */
-    private static final List<String> SUMMARY_OF_HUGGING_FACE = List.of(
-            "train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos");
+    private static final List<String> SUMMARY_OF_HUGGING_FACE =
+            List.of("train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos");
 
     /**
      * What happened, without who says so and when.

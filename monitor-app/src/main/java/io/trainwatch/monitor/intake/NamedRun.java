@@ -128,9 +128,8 @@ final class NamedRun {
         }
         lastExport = Map.copyOf(all);
         all.forEach(numbers::put);
-        Long step = givenStep != null ? givenStep : numbers.givenStep();
-        openStep = step != null ? step : numbers.lastStep() + 1;
-        complete();
+        tell(numbers.complete(givenStep));
+        openStep = numbers.lastStep();
     }
 
     /** Whether nothing was told of it yet. */
@@ -170,7 +169,11 @@ final class NamedRun {
             factsToTell = false;
             tell(null, null, timestampMs == 0 ? System.currentTimeMillis() : timestampMs, copyOf(facts));
         }
-        for (MetricStream.Happening happening : numbers.complete(openStep)) {
+        tell(numbers.complete(openStep));
+    }
+
+    private void tell(List<MetricStream.Happening> happenings) {
+        for (MetricStream.Happening happening : happenings) {
             tell(happening.step(), happening.epoch(), timestampMs, happening.body());
         }
     }
@@ -216,7 +219,7 @@ final class NamedRun {
         }
     }
 
-    private static RunStarted copyOf(RunStarted facts) {
+    static RunStarted copyOf(RunStarted facts) {
         RunStarted copy = new RunStarted();
         for (int field = 0; field < facts.getSchema().getFields().size(); field++) {
             copy.put(field, facts.get(field));

@@ -125,6 +125,7 @@ class MlflowApiTest {
         log(run, "test_accuracy", 0.9, 0);
         rig.post(API + "runs/log-batch", """
                 {"run_id":"%s","metrics":[
+                  {"key":"loss","value":1.25,"timestamp":1700000000000,"step":11},
                   {"key":"train_loss","value":9.5,"timestamp":1700000000000,"step":11},
                   {"key":"train_runtime","value":3,"timestamp":1700000000000,"step":11}]}""".formatted(run));
         finish(run, "KILLED");
@@ -135,7 +136,8 @@ class MlflowApiTest {
                         "{\"event_type\":\"step_completed\",\"step\":10,\"loss\":1.5}",
                         "{\"event_type\":\"evaluation_completed\",\"step\":10,\"split\":\"test\",\"metrics\":{\"accuracy\":0.9}}",
                         "{\"event_type\":\"evaluation_completed\",\"step\":10,\"split\":\"val\",\"metrics\":{\"loss\":1.25}}",
-                        "{\"event_type\":\"run_finished\",\"step\":10,\"status\":\"killed\"}");
+                        "{\"event_type\":\"step_completed\",\"step\":11,\"loss\":1.25}",
+                        "{\"event_type\":\"run_finished\",\"step\":11,\"status\":\"killed\"}");
     }
 
     @Test

@@ -40,9 +40,11 @@ def test_a_token_goes_along(monkeypatch, tmp_path, caplog):
             wait_until(lambda: "wants a token; set TRAINWATCH_TOKEN" in caplog.text)
         assert intake.events == []
         (tmp_path / "token").write_text("s3cret\n")
-        monkeypatch.setenv("TRAINWATCH_TOKEN_FILE", str(tmp_path / "token"))
-        trainwatch.start("r2", location=intake.url).close()
+        trainwatch.start("r2", location="%s?token_file=%s" % (intake.url, tmp_path / "token")).close()
         assert names(intake) == ["RunStarted", "RunFinished"]
+        monkeypatch.setenv("TRAINWATCH_TOKEN", "s3cret")
+        trainwatch.start("r3", location=intake.url).close()
+        assert names(intake)[2:] == ["RunStarted", "RunFinished"]
         assert "s3cret" not in caplog.text
     finally:
         intake.close()
@@ -206,9 +208,10 @@ def test_a_proxy_is_used_where_the_environment_names_one(intake, monkeypatch):
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b"nonsense", json.dumps({"commands": {}, "rejected": 3}).encode()])
 def test_an_answer_that_makes_no_sense_does_no_harm(answer):
+    from trainwatch.internal.location import Http
     from trainwatch.internal.transports.http import HttpTransport
 
-    transport = HttpTransport("http://127.0.0.1:9", "r1", lambda commands: None)
+    transport = HttpTransport(Http("http://127.0.0.1:9"), "r1", lambda commands: None)
     assert transport._understand(5, 200, answer) == 0
     assert transport._understand(5, 400, answer) == 5
     transport.close()

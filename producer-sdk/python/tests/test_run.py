@@ -246,6 +246,7 @@ def test_a_job_gives_its_ranks_one_run_id(monkeypatch):
         ({"location": "http://user:secret@host"}, 'location "http://***@host": a password does not belong here'),
         ({"location": "kafka:host"}, '"host" is not HOST:PORT with a port of 1 to 65535'),
         ({"location": "kafka:h:1?top=x"}, 'parameter "top" is unknown'),
+        ({"location": "http://h?tokenfile=x"}, 'parameter "tokenfile" is unknown'),
         ({"location": "file:"}, "a path is missing"),
     ],
 )

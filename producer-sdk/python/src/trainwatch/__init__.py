@@ -15,6 +15,7 @@ One line for a framework: :mod:`trainwatch.torch`, :mod:`trainwatch.huggingface`
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
@@ -69,7 +70,7 @@ def start(
 
     :param run_id: 1 to 256 characters, the same for all ranks and restarts; default TRAINWATCH_RUN_ID, else made of the
         script's name and the job of torchrun or Slurm, else of the time
-    :param location: ``http://HOST:PORT`` of a monitor (its token in TRAINWATCH_TOKEN or TRAINWATCH_TOKEN_FILE);
+    :param location: ``http://HOST:PORT`` of a monitor, whose token is in TRAINWATCH_TOKEN or in the file of ``?token_file=FILE``;
         ``kafka:HOST:PORT[,HOST:PORT...]`` with ``?topic=NAME`` (default trainwatch.events) and ``config=FILE`` (further
         settings of librdkafka); ``console:`` and ``file:PATH`` for JSON Lines; ``memory:NAME``, read with
         :func:`memory`; ``noop:`` for nothing. Default TRAINWATCH_LOCATION; without it, nothing is recorded
@@ -132,6 +133,16 @@ def _given(details: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[s
     if project:
         given.setdefault("project", project)
     return given
+
+
+#: Adapters, imported when they are first used: each needs its framework.
+_ADAPTERS = frozenset({"accelerate", "huggingface", "keras", "lightning", "sklearn", "torch"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ADAPTERS:
+        return importlib.import_module("trainwatch." + name)
+    raise AttributeError("module 'trainwatch' has no attribute %r" % name)
 
 
 def memory(name: str) -> List[Dict[str, Any]]:

@@ -253,7 +253,6 @@ class Watch:
     # --- activations: looked at for a few batches before each report
 
     def _prepare(self) -> None:
-        self._stepped = False
         if not self._hooks and any(self._is_due(ahead) for ahead in range(1, _WINDOW_BATCHES + 1)):
             for name, module in self._model.named_modules():
                 if isinstance(module, _RECTIFIERS + _TANH + _SIGMOIDS):
@@ -612,6 +611,8 @@ def _scale(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _scaler_step(original: Callable[..., Any]) -> Callable[..., Any]:
     def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        for one in list(_watches):
+            one._stepped = False
         result = original(self, optimizer, *args, **kwargs)
         for one in list(_watches):
             one._on_scaler_step(optimizer)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Union
+from typing import Dict, Optional, Union
 from urllib.parse import parse_qsl, urlsplit
 
 ALLOWED = (
-    "http://HOST[:PORT], https://HOST[:PORT], kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], console:, "
+    "http://HOST[:PORT][?token_file=FILE], https://..., kafka:HOST:PORT[,HOST:PORT...][?topic=NAME&config=FILE], console:, "
     "file:PATH, memory:NAME, noop:"
 )
 DEFAULT_TOPIC = "trainwatch.events"
@@ -44,9 +44,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Http:
-    """The event intake of a monitor, without a slash at the end."""
+    """A monitor: its URL without a slash at the end, and the file that holds its token."""
 
     url: str
+    token_file: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,16 @@ def _http(text: str) -> Http:
     if not parts.hostname or port == 0:
         raise _illegal(text, "a host is missing" if not parts.hostname else "port 0 cannot be reached")
     if parts.username or parts.password:
-        raise _illegal(_without_password(text), "a password does not belong here: set TRAINWATCH_TOKEN")
-    if parts.query or parts.fragment:
-        raise _illegal(text, "nothing may follow the path")
-    return Http(text.strip().rstrip("/"))
+        raise _illegal(
+            _without_password(text), "a password does not belong here: set TRAINWATCH_TOKEN or token_file=FILE"
+        )
+    if parts.fragment:
+        raise _illegal(text, "a fragment means nothing here")
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    token_file = parameters.pop("token_file", None)
+    if parameters:
+        raise _illegal(text, 'parameter "%s" is unknown' % next(iter(parameters)))
+    return Http(text.strip().partition("?")[0].rstrip("/"), token_file)
 
 
 def _kafka(text: str, rest: str) -> Kafka:

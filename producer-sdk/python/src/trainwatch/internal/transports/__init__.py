@@ -40,7 +40,7 @@ def open_transport(location: where.Location, run_id: str, on_commands: OnCommand
     if isinstance(location, where.Http):
         from trainwatch.internal.transports.http import HttpTransport
 
-        return HttpTransport(location.url, run_id, on_commands)
+        return HttpTransport(location, run_id, on_commands)
     if isinstance(location, where.Kafka):
         from trainwatch.internal.transports.kafka import KafkaTransport
 

@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from trainwatch.command import read_command
 from trainwatch.internal.events import shown
+from trainwatch.internal.location import Http
 from trainwatch.internal.log import log
 from trainwatch.internal.transports import OnCommands
 
@@ -53,11 +54,11 @@ class HttpTransport:
 
     takes_json = False
 
-    def __init__(self, url: str, run_id: str, on_commands: OnCommands) -> None:
-        self._url = url + "/api/v1/events"
+    def __init__(self, location: Http, run_id: str, on_commands: OnCommands) -> None:
+        self._url = location.url + "/api/v1/events"
         self._run_id = run_id
         self._on_commands = on_commands
-        self._token = _token()
+        self._token = _token(location.token_file)
         self._batch: Optional[List[bytes]] = None
         self._wake = threading.Event()
         self._closed = threading.Event()
@@ -209,19 +210,18 @@ class HttpTransport:
                 pass
 
 
-def _token() -> str:
-    """Returns the token of TRAINWATCH_TOKEN, or that in the file of TRAINWATCH_TOKEN_FILE; empty for none."""
+def _token(path: Optional[str]) -> str:
+    """Returns the token in a file, else that of TRAINWATCH_TOKEN; empty for none."""
     token = os.environ.get("TRAINWATCH_TOKEN", "")
-    path = os.environ.get("TRAINWATCH_TOKEN_FILE", "")
-    if not token and path:
+    if path is not None:
         try:
             with open(path, encoding="utf-8") as file:
                 token = file.read()
         except (OSError, UnicodeDecodeError) as e:
-            log.warning("TRAINWATCH_TOKEN_FILE %s cannot be read: %s", path, e)
+            log.warning("the token in %s cannot be read: %s", path, e)
     token = token.strip()
     if not token.isprintable() or not token.isascii():
-        log.warning("TRAINWATCH_TOKEN has characters that no header may have; it is not used")
+        log.warning("the token has characters that no header may have; it is not used")
         return ""
     return token
 

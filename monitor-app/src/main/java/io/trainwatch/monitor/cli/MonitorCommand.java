@@ -200,7 +200,7 @@ final class MonitorCommand implements Callable<Integer> {
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        parts(monitor, notifier, intake))) {
+                        parts(monitor, intake, notifier))) {
             metrics.prometheus().register(intake.metrics());
             metrics.prometheus().register(new NotifyMetrics(notifier));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
@@ -213,7 +213,7 @@ final class MonitorCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Endpoints> parts(Monitor monitor, Notifier notifier, Intake intake) {
+    private static List<Endpoints> parts(Monitor monitor, Intake intake, Notifier notifier) {
         List<Endpoints> parts = new ArrayList<>(intake.endpoints());
         parts.addAll(notifier.endpoints());
         parts.add(new Peers(monitor.board(), directory(monitor)));

@@ -83,7 +83,8 @@ public final class Trainwatch implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
+                spec.commandLine(),
+                "a command is missing: " + String.join(", ", spec.subcommands().keySet()));
     }
 
     private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {

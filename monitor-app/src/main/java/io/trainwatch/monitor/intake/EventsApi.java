@@ -148,8 +148,13 @@ final class EventsApi implements Endpoints {
                 out.writeStartObject();
                 out.writeStringField("command_id", command.getCommandId());
                 out.writeStringField("run_id", command.getRunId());
+                Integer attempt = command.getAttempt();
+                if (attempt != null) {
+                    out.writeNumberField("attempt", attempt);
+                }
                 out.writeStringField("action", command.getAction().toString());
                 out.writeStringField("reason", command.getReason());
+                out.writeNumberField("issued_at_ms", command.getIssuedAtMs());
                 out.writeNumberField("expires_at_ms", command.getExpiresAtMs());
                 out.writeEndObject();
             }

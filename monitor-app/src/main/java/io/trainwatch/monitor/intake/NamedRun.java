@@ -112,15 +112,15 @@ final class NamedRun {
     }
 
     /**
-     * Takes in all numbers of a step at once, as a sender that repeats its latest ones has them: the same numbers as before
-     * are no step and say that the process lives.
+     * Takes in all numbers of a step at once, as a sender that repeats its latest ones has them: none that is other than
+     * before is no step and says that the process lives.
      *
      * @param givenStep the step, null where the sender gives none: it is the next one then
      */
     void export(Map<String, Double> all, @Nullable Long givenStep, long atMs) {
         complete();
         timestampMs = atMs;
-        if (all.equals(lastExport)) {
+        if (lastExport.entrySet().containsAll(all.entrySet())) {
             Heartbeat heartbeat = new Heartbeat();
             heartbeat.setLastStep(numbers.lastStep());
             tell(numbers.lastStep(), null, atMs, heartbeat);

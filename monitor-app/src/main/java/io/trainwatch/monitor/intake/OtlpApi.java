@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  *       point that names a split ({@code split, stage, phase}) leads the name, others follow it.
  *   <li>The step is that of an attribute ({@code step, iteration, global_step}) or of a metric of such a name. Where none is
  *       given, as by Megatron-LM, each export that brings other numbers than the one before is a further step, and one that
- *       brings the same says that the process lives.
+ *       brings none says that the process lives.
  * </ul>
  */
 final class OtlpApi implements Endpoints {

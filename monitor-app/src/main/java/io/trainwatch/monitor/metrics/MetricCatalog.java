@@ -156,17 +156,17 @@ public final class MetricCatalog {
             "detector",
             "severity");
 
-    public static final Metric NOTIFY_PAGES = notify(
-            "pages_total",
+    public static final Metric NOTIFY_PAGES = add(
+            "trainwatch_notify_pages_total",
             Type.COUNTER,
-            "Pages that a sink took, by what they told: opened, updated, resolved",
-            "kind");
-    public static final Metric NOTIFY_ATTEMPTS_FAILED =
-            notify("attempts_failed_total", Type.COUNTER, "Requests to a sink that failed; pages are tried again");
-    public static final Metric NOTIFY_PARKED = notify(
-            "parked_total",
-            Type.COUNTER,
-            "Pages that a sink refused, or that it was away too long for; they are in the topic notify-parked");
+            "Pages of a sink by what came of them: delivered, retried, parked (given up, kept in a topic), held (by limits)",
+            "sink",
+            "outcome");
+    public static final Metric NOTIFY_LAG = add(
+            "trainwatch_notify_lag_seconds",
+            Type.GAUGE,
+            "Age of the oldest alert that a sink has not dealt with, 0 if there is none",
+            "sink");
     public static final Metric NOTIFY_HELD =
             notify("held_total", Type.COUNTER, "Times that a page began to be held back, by what held it", "reason");
     public static final Metric NOTIFY_UNTOLD = notify(
@@ -178,12 +178,6 @@ public final class MetricCatalog {
             "overflowed_total", Type.COUNTER, "Episodes that were not told because too many incidents were open");
     public static final Metric NOTIFY_INCIDENTS =
             notify("open_incidents", Type.GAUGE, "Open incidents of a sink; 0 where another instance tells them");
-    public static final Metric NOTIFY_LAST_TOLD = notify(
-            "last_told_timestamp_seconds", Type.GAUGE, "When a sink took its latest page; absent before the first");
-    public static final Metric NOTIFY_AWAY_SINCE = notify(
-            "away_since_timestamp_seconds",
-            Type.GAUGE,
-            "Since when the receiver of a sink takes no page that is due; absent while it does");
     public static final Metric NOTIFY_HEARTBEATS =
             notify("heartbeats_total", Type.COUNTER, "Heartbeats of the dead man's switch that a sink took");
     public static final Metric COMMANDS =
@@ -209,16 +203,16 @@ public final class MetricCatalog {
         return add("trainwatch_monitor_" + name, type, help, labels);
     }
 
-    private static Metric intake(String name, String help, String... labels) {
-        return add("trainwatch_intake_" + name, Type.COUNTER, help, labels);
-    }
-
     private static Metric notify(String name, Type type, String help, String... more) {
         return add(
                 "trainwatch_notify_" + name,
                 type,
                 help,
                 Stream.concat(Stream.of("sink"), Stream.of(more)).toArray(String[]::new));
+    }
+
+    private static Metric intake(String name, String help, String... labels) {
+        return add("trainwatch_intake_" + name, Type.COUNTER, help, labels);
     }
 
     private static Metric add(String name, Type type, String help, String... labels) {

@@ -256,6 +256,10 @@ final class Incident {
         return failingSinceMs;
     }
 
+    long failingSinceMs() {
+        return failingSinceMs;
+    }
+
     boolean isFailing() {
         return failingSinceMs != 0;
     }

@@ -384,6 +384,15 @@ final class Incidents {
         closed.addAll(incidents);
     }
 
+    /** Since when the receiver is away for an incident, the longest of all; 0 if it is not. */
+    long waitingSinceMs() {
+        return open.values().stream()
+                .filter(Incident::isFailing)
+                .mapToLong(Incident::failingSinceMs)
+                .min()
+                .orElse(0);
+    }
+
     int size() {
         return open.size();
     }

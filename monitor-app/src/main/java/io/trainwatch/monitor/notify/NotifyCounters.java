@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.notify;
 
 import io.trainwatch.monitor.notify.Page.Kind;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -12,8 +13,7 @@ public final class NotifyCounters {
 
     private final Map<Count, LongAdder> counts = new ConcurrentHashMap<>();
     private final Map<String, Integer> openIncidents = new ConcurrentHashMap<>();
-    private final Map<String, Long> lastToldMs = new ConcurrentHashMap<>();
-    private final Map<String, Long> awaySinceMs = new ConcurrentHashMap<>();
+    private final Map<String, Long> waitingSinceMs = new ConcurrentHashMap<>();
 
     private void add(String what, String of, String detail) {
         counts.computeIfAbsent(new Count(what, of, detail), created -> new LongAdder())
@@ -25,21 +25,12 @@ public final class NotifyCounters {
         return count == null ? 0 : count.sum();
     }
 
-    void told(String sink, Kind kind, long nowMs) {
+    void told(String sink, Kind kind) {
         add("told", sink, kind.name());
-        lastToldMs.put(sink, nowMs);
     }
 
     void failed(String sink) {
         add("failed", sink, "");
-    }
-
-    void away(String sink, long nowMs) {
-        awaySinceMs.putIfAbsent(sink, nowMs);
-    }
-
-    void there(String sink) {
-        awaySinceMs.remove(sink);
     }
 
     void parked(String sink) {
@@ -66,6 +57,10 @@ public final class NotifyCounters {
         openIncidents.put(sink, open);
     }
 
+    void waitingSince(String sink, long sinceMs) {
+        waitingSinceMs.put(sink, sinceMs);
+    }
+
     void commanded(String action) {
         add("commanded", "", action);
     }
@@ -75,8 +70,20 @@ public final class NotifyCounters {
     }
 
     /** Pages that a sink took. */
-    long told(String sink, Page.Kind kind) {
+    long toldPages(String sink, Kind kind) {
         return get("told", sink, kind.name());
+    }
+
+    /** Pages that a sink took, of any kind. */
+    long deliveredPages(String sink) {
+        return Arrays.stream(Kind.values()).mapToLong(kind -> toldPages(sink, kind)).sum();
+    }
+
+    /** How often anything began to hold a page back. */
+    long heldPages(String sink) {
+        return Arrays.stream(Hold.values())
+                .mapToLong(reason -> heldPages(sink, reason))
+                .sum();
     }
 
     /** Attempts that failed; each is made again. */
@@ -124,13 +131,8 @@ public final class NotifyCounters {
         return openIncidents.getOrDefault(sink, 0);
     }
 
-    /** Since when the receiver of a sink takes nothing, epoch milliseconds; 0 while it does. */
-    long awaySinceMs(String sink) {
-        return awaySinceMs.getOrDefault(sink, 0L);
-    }
-
-    /** When a sink took its latest page, epoch milliseconds; 0 for never. */
-    long lastToldAtMs(String sink) {
-        return lastToldMs.getOrDefault(sink, 0L);
+    /** Since when pages wait for a receiver that is away, epoch milliseconds; 0 if none does. */
+    long waitingSinceMs(String sink) {
+        return waitingSinceMs.getOrDefault(sink, 0L);
     }
 }

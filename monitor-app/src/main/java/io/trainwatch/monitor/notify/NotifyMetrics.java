@@ -6,7 +6,6 @@ import io.trainwatch.monitor.metrics.Exposition;
 import io.trainwatch.monitor.metrics.MetricCatalog;
 import io.trainwatch.run.CommandAction;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * What this instance told since its start.
@@ -14,15 +13,12 @@ import java.util.Locale;
  * <pre>
  * trainwatch_approvals_total{outcome="approved"} 0.0
  * trainwatch_commands_total{action="stop"} 0.0
- * trainwatch_notify_attempts_failed_total{sink="team"} 0.0
- * trainwatch_notify_away_since_timestamp_seconds{sink="team"} 1.76376E9
  * trainwatch_notify_heartbeats_total{sink="team"} 0.0
  * trainwatch_notify_held_total{reason="rate_limit",sink="team"} 0.0
- * trainwatch_notify_last_told_timestamp_seconds{sink="team"} 1.76376E9
+ * trainwatch_notify_lag_seconds{sink="team"} 0.0
  * trainwatch_notify_open_incidents{sink="team"} 0.0
  * trainwatch_notify_overflowed_total{sink="team"} 0.0
- * trainwatch_notify_pages_total{kind="opened",sink="team"} 1.0
- * trainwatch_notify_parked_total{sink="team"} 0.0
+ * trainwatch_notify_pages_total{outcome="delivered",sink="team"} 1.0
  * trainwatch_notify_untold_total{reason="rate_limit",sink="team"} 0.0
  * </pre>
  */
@@ -48,25 +44,21 @@ public final class NotifyMetrics implements MultiCollector {
     public MetricSnapshots collect() {
         Exposition to = new Exposition();
         for (String sink : sinks) {
-            for (Page.Kind kind : Page.Kind.values()) {
-                to.add(
-                        MetricCatalog.NOTIFY_PAGES,
-                        counters.told(sink, kind),
-                        sink,
-                        kind.name().toLowerCase(Locale.ROOT));
-            }
-            to.add(MetricCatalog.NOTIFY_ATTEMPTS_FAILED, counters.failedAttempts(sink), sink);
-            to.add(MetricCatalog.NOTIFY_PARKED, counters.parkedPages(sink), sink);
+            to.add(MetricCatalog.NOTIFY_PAGES, counters.deliveredPages(sink), sink, "delivered");
+            to.add(MetricCatalog.NOTIFY_PAGES, counters.failedAttempts(sink), sink, "retried");
+            to.add(MetricCatalog.NOTIFY_PAGES, counters.parkedPages(sink), sink, "parked");
+            to.add(MetricCatalog.NOTIFY_PAGES, counters.heldPages(sink), sink, "held");
+            long waiting = counters.waitingSinceMs(sink);
+            to.add(
+                    MetricCatalog.NOTIFY_LAG,
+                    waiting == 0 ? 0 : Math.max(0, System.currentTimeMillis() - waiting) / 1_000.0,
+                    sink);
             for (Hold reason : Hold.values()) {
                 to.add(MetricCatalog.NOTIFY_HELD, counters.heldPages(sink, reason), sink, reason.label());
                 to.add(MetricCatalog.NOTIFY_UNTOLD, counters.untoldIncidents(sink, reason), sink, reason.label());
             }
             to.add(MetricCatalog.NOTIFY_OVERFLOWED, counters.overflowedEpisodes(sink), sink);
             to.add(MetricCatalog.NOTIFY_INCIDENTS, counters.incidents(sink), sink);
-            long lastTold = counters.lastToldAtMs(sink);
-            to.add(MetricCatalog.NOTIFY_LAST_TOLD, lastTold == 0 ? null : lastTold / 1_000.0, sink);
-            long awaySince = counters.awaySinceMs(sink);
-            to.add(MetricCatalog.NOTIFY_AWAY_SINCE, awaySince == 0 ? null : awaySince / 1_000.0, sink);
             to.add(MetricCatalog.NOTIFY_HEARTBEATS, counters.heartbeats(sink), sink);
         }
         for (CommandAction action : CommandAction.values()) {

@@ -108,7 +108,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     public void release() {
         incidents.restore(List.of());
         counters.openIncidents(name, 0);
-        counters.there(name);
+        counters.waitingSince(name, 0);
     }
 
     @Override
@@ -130,6 +130,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
             beat(now);
         }
         counters.openIncidents(name, incidents.size());
+        counters.waitingSince(name, incidents.waitingSinceMs());
     }
 
     private void tellDue(long begunMs) throws InterruptedException {
@@ -168,7 +169,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
             Due due = batch.get(i);
             if (receipt instanceof Receipt.Told) {
                 heldSince.clear();
-                counters.told(name, due.kind(), clock.millis());
+                counters.told(name, due.kind());
                 incidents.told(due, now);
             } else if (receipt instanceof Receipt.Refused refused) {
                 counters.failed(name);
@@ -183,10 +184,8 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         }
         if (away == null) {
             backoff.succeeded();
-            counters.there(name);
         } else {
             counters.failed(name);
-            counters.away(name, now);
             backoff.failed(clock.millis(), away.retryAfter());
             LOG.warn("Sink {}: {} did not take a page and is tried again: {}", name, sink.target(), away.reason());
         }

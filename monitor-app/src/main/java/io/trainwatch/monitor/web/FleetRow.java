@@ -5,8 +5,10 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.run.Milestone;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
+import io.trainwatch.run.RunCondition;
 import io.trainwatch.run.RunStatus;
 import java.io.IOException;
 import java.util.List;
@@ -24,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  *  "critical","warning","info" open episodes by severity
  *  "worst"                     the open episode of the highest severity, of those the first: {"alert_id","detector",
  *                              "scope","severity","opened_at_ms","onset_step","message","cause"}
+ *  "ending"                    of a run that failed or was killed, what it said last
  *  "spark"                     training loss, oldest first, at most 32 points; null where it was not finite}
  * </pre>
  */
@@ -69,8 +72,20 @@ final class FleetRow {
             out.writeFieldName("worst");
             write(worst.get(), out);
         }
+        if (status.getCondition() == RunCondition.failed || status.getCondition() == RunCondition.killed) {
+            text(out, "ending", ending(run.milestones()));
+        }
         spark(run.series().get("loss"), out);
         out.writeEndObject();
+    }
+
+    private static @Nullable String ending(List<Milestone> milestones) {
+        for (int i = milestones.size() - 1; i >= 0; i--) {
+            if (milestones.get(i).kind() == Milestone.Kind.FINISHED) {
+                return milestones.get(i).text();
+            }
+        }
+        return null;
     }
 
     /** The open episode of the highest severity; of several, that which began first. */

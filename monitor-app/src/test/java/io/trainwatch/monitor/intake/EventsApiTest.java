@@ -180,7 +180,7 @@ class EventsApiTest {
 
         assertThat(rig.post(PATH, step("doomed", 1) + "\n" + step("doomed", 2)).body())
                 .isEqualTo("{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\","
-                        + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"expires_at_ms\":99}]}");
+                        + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
     }
 
     @Test

@@ -80,8 +80,8 @@ class NotifierTest {
                     .extracting(request -> request.json().get("kind").asText())
                     .containsExactly("opened", "resolved");
             assertThat(keys(webhook)).hasSize(1).isNotEqualTo(keys(other));
-            assertThat(notifier.counters().told("hook", Kind.OPENED)).isEqualTo(1);
-            assertThat(notifier.counters().told("hook", Kind.RESOLVED)).isEqualTo(1);
+            assertThat(notifier.counters().toldPages("hook", Kind.OPENED)).isEqualTo(1);
+            assertThat(notifier.counters().toldPages("hook", Kind.RESOLVED)).isEqualTo(1);
         }
     }
 

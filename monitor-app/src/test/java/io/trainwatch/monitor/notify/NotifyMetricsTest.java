@@ -30,8 +30,8 @@ class NotifyMetricsTest {
                 .filter(of -> of.getMetadata().getName().equals("trainwatch_notify_pages"))
                 .findFirst()
                 .orElseThrow();
-        assertThat(pages.getDataPoints()).hasSize(3);
+        assertThat(pages.getDataPoints()).hasSize(4);
         assertThat(registry.scrape().stream().map(of -> of.getMetadata().getName()))
-                .contains("trainwatch_notify_last_told_timestamp_seconds");
+                .contains("trainwatch_notify_lag_seconds");
     }
 }

@@ -8,8 +8,7 @@ public final class SampleNotifyMetrics {
 
     public static NotifyMetrics oneTold() {
         NotifyCounters counters = new NotifyCounters();
-        counters.told("team", Page.Kind.OPENED, Alerts.T0);
-        counters.away("team", Alerts.T0);
+        counters.told("team", Page.Kind.OPENED);
         return new NotifyMetrics(counters, List.of("team"));
     }
 }

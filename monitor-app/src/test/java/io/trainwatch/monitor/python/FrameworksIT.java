@@ -66,7 +66,7 @@ class FrameworksIT {
 
         int exit = python.run(
                 log,
-                Map.of("TRAINWATCH_LOCATION", monitor.kafka(), "XDG_CACHE_HOME", dir.toString(), "HF_HUB_OFFLINE", "1"),
+                Map.of("TRAINWATCH_LOCATION", monitor.http(), "XDG_CACHE_HOME", dir.toString(), "HF_HUB_OFFLINE", "1"),
                 "tests/frameworks/with_" + framework + ".py");
 
         assertThat(exit).as(() -> read(log)).isZero();

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * installed as a user would. Where there is no Python, or its packages cannot be fetched, the test is skipped and says what to
  * install; with {@code CI=true} in the environment it fails instead.
  */
-record Python(String version, Path interpreter) {
+public record Python(String version, Path interpreter) {
     static final Path PACKAGE =
             Path.of("..", "producer-sdk", "python").toAbsolutePath().normalize();
 
@@ -27,7 +27,7 @@ record Python(String version, Path interpreter) {
     private static final int OLDEST = 9;
 
     /** The installed Python, and the newest other one that the package is for. */
-    static List<Python> available() {
+    public static List<Python> available() {
         Stream<String> names = Stream.concat(
                 Stream.of("python3"),
                 IntStream.rangeClosed(0, NEWEST - OLDEST)
@@ -47,7 +47,7 @@ record Python(String version, Path interpreter) {
     }
 
     /** This Python with the packages installed, e.g. {@code .[test]}; an environment that is there already is kept. */
-    Python with(String name, String... requirements) {
+    public Python with(String name, String... requirements) {
         Path environment = Path.of("target", "python", name + "-" + version).toAbsolutePath();
         Path python = environment.resolve("bin").resolve("python");
         Path log = environment.resolveSibling(environment.getFileName() + ".log");
@@ -70,7 +70,7 @@ record Python(String version, Path interpreter) {
     }
 
     /** Runs this Python in the folder of the package; its output goes to the log. */
-    int run(Path log, Map<String, String> environment, String... arguments) throws IOException {
+    public int run(Path log, Map<String, String> environment, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(interpreter.toString()));
         command.addAll(List.of(arguments));
         return run(log, environment, command);

@@ -43,6 +43,13 @@ class PythonTrainerIT {
         monitor.awaitAlerts(List.of("python-kafka non_finite_loss"));
     }
 
+    @Test
+    void over_http_every_event_arrives_and_an_alert_is_raised() throws Exception {
+        train("python-http", monitor.http());
+
+        monitor.awaitAlerts(List.of("python-http non_finite_loss"));
+    }
+
     private static void train(String run, String location) throws Exception {
         Path log = dir.resolve(run + ".log");
         Python python = Python.available().get(0).with("kafka", ".[kafka]");

@@ -123,11 +123,13 @@ class AgentCrashTest {
                 System.getProperty("java.class.path"),
                 AgentProgram.class.getName(),
                 "attach"));
-        command.addAll(List.of("--to", "kafka:" + broker.kafka.bootstrapServers() + "?topic=" + broker.topics.events()));
+        command.addAll(
+                List.of("--to", "kafka:" + broker.kafka.bootstrapServers() + "?topic=" + broker.topics.events()));
         command.addAll(List.of("--state", dir.resolve("positions").toString(), "--interval", "0.05", log.toString()));
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(dir.resolve("agent.out").toFile()))
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(
+                        dir.resolve("agent.out").toFile()))
                 .start();
     }
 

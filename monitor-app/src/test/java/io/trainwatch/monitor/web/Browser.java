@@ -143,8 +143,11 @@ final class Browser implements AutoCloseable {
     /** Presses and releases a key, e.g. "j", "/", "Enter". */
     void press(String key) {
         String text = key.length() == 1 ? key : key.equals("Enter") ? "\r" : "";
-        send("Input.dispatchKeyEvent", Map.of("type", "keyDown", "key", key, "text", text));
-        send("Input.dispatchKeyEvent", Map.of("type", "keyUp", "key", key));
+        int code = key.equals("Escape") ? 27 : key.equals("Enter") ? 13 : 0;
+        send(
+                "Input.dispatchKeyEvent",
+                Map.of("type", "keyDown", "key", key, "text", text, "windowsVirtualKeyCode", code));
+        send("Input.dispatchKeyEvent", Map.of("type", "keyUp", "key", key, "windowsVirtualKeyCode", code));
     }
 
     /** Makes the window as large, in CSS pixels; a phone has touch. */

@@ -139,6 +139,37 @@ final class CsvLog implements LogFormat {
 
     /** The fields of one line; null if its quotes do not close. */
     static @Nullable List<String> fields(String line, char separator) {
+        return line.indexOf('"') < 0 ? plainFields(line, separator) : quotedFields(line, separator);
+    }
+
+    private static @Nullable List<String> plainFields(String line, char separator) {
+        List<String> fields = new ArrayList<>();
+        int start = 0;
+        while (start <= line.length()) {
+            int next = line.indexOf(separator, start);
+            int end = next < 0 ? line.length() : next;
+            if (fields.size() > MAX_COLUMNS) {
+                return null;
+            }
+            fields.add(trimmed(line, start, end));
+            start = end + 1;
+        }
+        return fields;
+    }
+
+    private static String trimmed(String line, int start, int end) {
+        int from = start;
+        int to = end;
+        while (from < to && line.charAt(from) <= ' ') {
+            from++;
+        }
+        while (to > from && line.charAt(to - 1) <= ' ') {
+            to--;
+        }
+        return line.substring(from, to);
+    }
+
+    private static @Nullable List<String> quotedFields(String line, char separator) {
         List<String> fields = new ArrayList<>();
         try (CsvParser parser = CSV.createParser(line)) {
             parser.setSchema(CsvSchema.emptySchema().withColumnSeparator(separator));
@@ -299,7 +330,7 @@ final class CsvLog implements LogFormat {
             for (int i = 0; i < fields.size(); i++) {
                 Column column = columns.get(i);
                 String field = fields.get(i);
-                if (MISSING.contains(field.toLowerCase(Locale.ROOT))) {
+                if (isMissing(field)) {
                     continue;
                 }
                 Double value = Numbers.parse(separator == ';' ? field.replace(',', '.') : field);
@@ -332,6 +363,10 @@ final class CsvLog implements LogFormat {
             } else {
                 journal("", shared, seconds);
             }
+        }
+
+        private static boolean isMissing(String field) {
+            return field.isEmpty() || (field.length() <= 4 && MISSING.contains(field.toLowerCase(Locale.ROOT)));
         }
 
         private static boolean isCounter(Metric metric) {

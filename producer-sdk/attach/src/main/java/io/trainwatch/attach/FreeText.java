@@ -8,9 +8,11 @@ import io.trainwatch.event.FinishStatus;
 import io.trainwatch.event.RunFinished;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -38,6 +40,10 @@ final class FreeText implements LogFormat {
     /** Longest line that is looked at, in characters. */
     static final int MAX_LINE_CHARACTERS = 16 * 1024;
 
+    /** Wordings whose meaning is remembered: a log has a few, unless it is no log. */
+    private static final int KNOWN_WORDINGS = 1_000;
+
+    private static final String NO_SPLIT = "";
     private static final int RECORDS_TO_RECOGNISE = 2;
     private static final Pattern TERMINAL =
             Pattern.compile("\u001b\\[[0-9;?]{0,32}[A-Za-z]|\u001b[()][A-Z0-9]|[\\x00-\\x08\\x0e-\\x1f\\x7f]");
@@ -194,6 +200,9 @@ final class FreeText implements LogFormat {
         private final Set<String> known = new HashSet<>();
         private final Set<String> loggedInSteps = new HashSet<>();
         private final Set<Meant> onTheBar = new HashSet<>();
+        private final Map<String, String> splits = new HashMap<>();
+        private final Map<List<String>, Optional<Metric>> meantJoined = new HashMap<>();
+        private final Map<List<String>, Optional<Metric>> meantLoose = new HashMap<>();
         final List<Metric> seen = new ArrayList<>();
         int lowestRank = -1;
         int taken;
@@ -224,9 +233,10 @@ final class FreeText implements LogFormat {
                     ? TERMINAL.matcher(raw).replaceAll("")
                     : raw;
             RunFinished finished = Endings.of(text);
-            Matcher rank = RANK.matcher(text);
             int of = -1;
-            if (rank.find()) {
+            char first = text.isEmpty() ? ' ' : text.charAt(0);
+            Matcher rank = first == '[' || (first >= '0' && first <= '9') ? RANK.matcher(text) : null;
+            if (rank != null && rank.find()) {
                 of = Integer.parseInt(rank.group(rank.group(1) == null ? 2 : 1));
                 text = text.substring(rank.end());
             }
@@ -234,7 +244,7 @@ final class FreeText implements LogFormat {
                 flush();
                 return;
             }
-            if (SETTINGS.matcher(text).find()) {
+            if (mayBeSettings(text) && SETTINGS.matcher(text).find()) {
                 ignored++;
                 return;
             }
@@ -254,6 +264,19 @@ final class FreeText implements LogFormat {
                 flush();
                 ended(finished, line, offset);
             }
+        }
+
+        /** What the pattern needs: looking for it costs less than the pattern. */
+        private static boolean mayBeSettings(String text) {
+            if (text.indexOf('(') >= 0) {
+                return true;
+            }
+            for (int colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+                if (colon > 0 && (text.charAt(colon - 1) | 0x20) == 's') {
+                    return true;
+                }
+            }
+            return false;
         }
 
         private void ended(RunFinished finished, long line, long offset) {
@@ -356,6 +379,18 @@ final class FreeText implements LogFormat {
         }
 
         private @Nullable Metric meant(Found found) {
+            Map<List<String>, Optional<Metric>> known = found.joined() ? meantJoined : meantLoose;
+            Optional<Metric> metric = known.get(found.key());
+            if (metric == null) {
+                metric = Optional.ofNullable(meaning(found));
+                if (known.size() < KNOWN_WORDINGS) {
+                    known.put(found.key(), metric);
+                }
+            }
+            return metric.orElse(null);
+        }
+
+        private @Nullable Metric meaning(Found found) {
             List<String> key = found.key().stream().map(Records::plain).toList();
             if (key.stream().anyMatch(NO_MEASUREMENT::contains)) {
                 return null;
@@ -410,11 +445,8 @@ final class FreeText implements LogFormat {
                 }
                 counters.bar = null;
             }
-            Matcher evaluation = EVALUATION.matcher(loose);
-            boolean evaluating = evaluation.find() && !TRAINING.matcher(loose).find();
-            String split = evaluating
-                    ? (evaluation.group(1).toLowerCase(Locale.ROOT).startsWith("test") ? "test" : "val")
-                    : null;
+            String split = split(loose);
+            boolean evaluating = split != null;
             if (text.contains("train_runtime")) {
                 flush();
                 ended(Endings.finished(FinishStatus.completed, null, null), line, offset);
@@ -477,6 +509,23 @@ final class FreeText implements LogFormat {
             if (said()) {
                 example(text);
             }
+        }
+
+        /** The split of an evaluation that the words of a line tell of; null for none. Lines of a log have few wordings. */
+        private @Nullable String split(String loose) {
+            String known = splits.get(loose);
+            if (known == null) {
+                Matcher evaluation = EVALUATION.matcher(loose);
+                boolean evaluating =
+                        evaluation.find() && !TRAINING.matcher(loose).find();
+                known = !evaluating
+                        ? NO_SPLIT
+                        : evaluation.group(1).toLowerCase(Locale.ROOT).startsWith("test") ? "test" : "val";
+                if (splits.size() < KNOWN_WORDINGS) {
+                    splits.put(loose, known);
+                }
+            }
+            return known.equals(NO_SPLIT) ? null : known;
         }
 
         private void onlyCounters(String text, Counters counters, @Nullable String split, String loose) {

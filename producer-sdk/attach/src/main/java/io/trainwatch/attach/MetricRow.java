@@ -5,6 +5,7 @@ import io.trainwatch.attach.MetricNames.Span;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.StepCompleted;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -306,6 +307,9 @@ final class MetricRow {
 
     /** One evaluation for each split. */
     Iterable<EvaluationCompleted> evaluations() {
+        if (evaluations.isEmpty()) {
+            return List.of();
+        }
         boolean alone = !trained && evaluations.size() == 1;
         return evaluations.entrySet().stream()
                 .map(split -> {

@@ -187,7 +187,7 @@ final class MlflowRun implements LogFormat {
                     Double time = fields.length < 3 ? null : Numbers.parse(fields[0]);
                     Double value = fields.length < 3 ? null : Numbers.parse(fields[1]);
                     Double step = fields.length < 3 ? null : Numbers.parse(fields[2]);
-                    if (time == null || value == null || step == null) {
+                    if (time == null || value == null || step == null || !(step <= 0x1p53)) {
                         points.problem(
                                 lines.line(),
                                 lines.offset(),

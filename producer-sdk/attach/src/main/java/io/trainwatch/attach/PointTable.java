@@ -14,6 +14,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -64,6 +65,7 @@ final class PointTable implements LogFormat {
     private static final JsonFactory JSON = JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER)
+            .disable(JsonFactory.Feature.CHARSET_DETECTION)
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .build();
@@ -115,14 +117,20 @@ final class PointTable implements LogFormat {
     /** Where the columns are; -1 where there is none. */
     private record Header(int run, int name, int value, int step, int time, int fields) {
         static Header of(List<String> names) {
-            int[] places = {-1, -1, -1, -1, -1};
+            Map<Column, Integer> places = new EnumMap<>(Column.class);
             for (int i = 0; i < names.size(); i++) {
                 Column column = COLUMNS.get(names.get(i).strip().toLowerCase(Locale.ROOT));
-                if (column != null && places[column.ordinal()] < 0) {
-                    places[column.ordinal()] = i;
+                if (column != null) {
+                    places.putIfAbsent(column, i);
                 }
             }
-            return new Header(places[0], places[1], places[2], places[3], places[4], names.size());
+            return new Header(
+                    places.getOrDefault(Column.RUN, -1),
+                    places.getOrDefault(Column.NAME, -1),
+                    places.getOrDefault(Column.VALUE, -1),
+                    places.getOrDefault(Column.STEP, -1),
+                    places.getOrDefault(Column.TIME, -1),
+                    names.size());
         }
 
         /** With a name, or as TensorBoard saves one curve. */
@@ -274,7 +282,8 @@ final class PointTable implements LogFormat {
                 String time,
                 long line,
                 long offset) {
-            if (value == null || step == null || name.isBlank() || full) {
+            boolean counted = step != null && step >= 0 && step <= 0x1p53;
+            if (value == null || step == null || !counted || name.isBlank() || full) {
                 ignored++;
                 return;
             }

@@ -63,7 +63,9 @@ final class Points {
      * @return false if there are too many
      */
     boolean add(String run, String name, double value, long step, long timestampMs, long line, long offset) {
-        if (points.size() == MAX_POINTS || run(run) == null) {
+        RunEvents of = run(run);
+        Integer number = runs.get(run);
+        if (points.size() == MAX_POINTS || of == null || number == null) {
             return false;
         }
         if (step < 0 || name.startsWith("system/") || name.startsWith("monitoring/") || name.startsWith("sys/")) {
@@ -74,7 +76,7 @@ final class Points {
         Metric metric = names.size() < KnownNames.MAX_NAMES
                 ? names.computeIfAbsent(plain, Metric::new)
                 : names.getOrDefault(plain, new Metric(plain));
-        points.add(new Point(runs.get(run), timestampMs, step, metric, value, line, offset));
+        points.add(new Point(number, timestampMs, step, metric, value, line, offset));
         return true;
     }
 

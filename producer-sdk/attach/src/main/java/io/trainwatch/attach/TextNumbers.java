@@ -1,6 +1,7 @@
 package io.trainwatch.attach;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -24,7 +25,7 @@ final class TextNumbers {
             "[+-]?(?:\\d{1,3}(?:,\\d{3})+(?!\\d)(?:\\.\\d+)?|\\d{1,40}(?:\\.\\d{0,40})?|\\.\\d{1,40})(?:[eE][+-]?\\d{1,4})?"
                     + "|[+-]?(?:nan|NaN|NAN|inf|Inf|INF|infinity|Infinity)(?![A-Za-z0-9_])");
     private static final Pattern FRACTION = Pattern.compile(" ?/ ?(\\d{1,15})(?![\\d./:]*[\\d/])");
-    private static final Pattern UNIT = Pattern.compile("[A-Za-z\u00b5]{1,8}(?:/[A-Za-z]{1,8})?");
+    private static final int MAX_UNIT_LETTERS = 8;
     private static final Set<String> UNITS = Set.of(
             "s",
             "ms",
@@ -58,6 +59,14 @@ final class TextNumbers {
             "z",
             "e");
     private static final String DELIMITERS = "|,;\t{}";
+
+    /** Of each character of ASCII: 1 for a delimiter or a dash, 2 for what a number may begin with. */
+    private static final byte[] KIND = new byte[128];
+
+    static {
+        (DELIMITERS + "-").chars().forEach(c -> KIND[c] |= 1);
+        "0123456789+-.nNiI".chars().forEach(c -> KIND[c] |= 2);
+    }
 
     /**
      * One number.
@@ -112,17 +121,58 @@ final class TextNumbers {
         int at = 0;
         while (at < line.length() && found.size() < MAX_NUMBERS) {
             char c = line.charAt(at);
-            if (DELIMITERS.indexOf(c) >= 0 || isDash(at)) {
+            int kind = c < KIND.length ? KIND[c] : 0;
+            if ((kind & 1) != 0 && (c != '-' || isDash(at))) {
                 loosen(keyStart, at);
                 at++;
                 keyStart = at;
-            } else if (beginsNumber(at) && number.region(at, line.length()).lookingAt()) {
-                at = number(at, number.end());
+            } else if ((kind & 2) != 0 && beginsNumber(at)) {
+                int end = plainEnd(at);
+                if (end < 0) {
+                    end = number.region(at, line.length()).lookingAt() ? number.end() : at;
+                }
+                at = end > at ? number(at, end) : at + 1;
             } else {
                 at++;
             }
         }
         loosen(keyStart, line.length());
+    }
+
+    /** Where a number ends that is made of digits, as the pattern would have it; -1 where only the pattern can tell. */
+    private int plainEnd(int start) {
+        int at = start;
+        if (line.charAt(at) == '+' || line.charAt(at) == '-') {
+            at++;
+        }
+        int digits = digits(at);
+        int end = at + digits;
+        if (digits == 0 || digits > 20 || (end < line.length() && line.charAt(end) == ',')) {
+            return -1;
+        }
+        if (end < line.length() && line.charAt(end) == '.') {
+            int decimals = digits(end + 1);
+            if (decimals > 20) {
+                return -1;
+            }
+            end += 1 + decimals;
+        }
+        if (end < line.length() && (line.charAt(end) | 0x20) == 'e') {
+            int exponent = end + 1;
+            boolean signed = exponent < line.length() && (line.charAt(exponent) == '+' || line.charAt(exponent) == '-');
+            exponent += signed ? 1 : 0;
+            int power = Math.min(4, digits(exponent));
+            end = power == 0 ? end : exponent + power;
+        }
+        return end;
+    }
+
+    private int digits(int start) {
+        int at = start;
+        while (at < line.length() && line.charAt(at) >= '0' && line.charAt(at) <= '9') {
+            at++;
+        }
+        return at - start;
     }
 
     private boolean isDash(int at) {
@@ -147,22 +197,24 @@ final class TextNumbers {
 
     /** Takes the number that ends at {@code end}, if it is one; returns where to go on. */
     private int number(int start, int end) {
-        Double value = Numbers.parse(line.substring(start, end));
+        double plain = Numbers.plain(line, start, end);
+        Double value = Double.isNaN(plain) ? Numbers.parse(line.substring(start, end)) : (Double) plain;
         double total = Double.NaN;
         int after = end;
-        Matcher fraction = FRACTION.matcher(line).region(after, line.length());
-        if (fraction.lookingAt()) {
-            total = Double.parseDouble(fraction.group(1));
-            after = fraction.end();
+        if (line.startsWith("/", after) || line.startsWith(" /", after)) {
+            Matcher fraction = FRACTION.matcher(line).region(after, line.length());
+            if (fraction.lookingAt()) {
+                total = Double.parseDouble(fraction.group(1));
+                after = fraction.end();
+            }
         }
         String unit = "";
         if (after < line.length() && Character.isLetter(line.charAt(after))) {
-            Matcher letters = UNIT.matcher(line).region(after, line.length());
-            if (!letters.lookingAt() || !UNITS.contains(letters.group())) {
+            unit = unitAt(after);
+            if (!UNITS.contains(unit)) {
                 return skip(after);
             }
-            unit = letters.group();
-            after = letters.end();
+            after += unit.length();
         } else if (after < line.length() && line.charAt(after) == '%') {
             unit = "%";
             after++;
@@ -173,6 +225,27 @@ final class TextNumbers {
         }
         add(start, after, value, total, unit);
         return after;
+    }
+
+    /** What may be a unit: letters, perhaps by other letters. */
+    private String unitAt(int start) {
+        int end = letters(start);
+        if (end > start && line.startsWith("/", end) && letters(end + 1) > end + 1) {
+            end = letters(end + 1);
+        }
+        return line.substring(start, end);
+    }
+
+    private int letters(int start) {
+        int at = start;
+        while (at < line.length() && at < start + MAX_UNIT_LETTERS && isLetter(line.charAt(at))) {
+            at++;
+        }
+        return at;
+    }
+
+    private static boolean isLetter(char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
     private boolean endsAt(int at, boolean named) {
@@ -216,12 +289,13 @@ final class TextNumbers {
                 && (":=)]([\"'>*<".indexOf(line.charAt(begin - 1)) < 0 || line.startsWith("'s ", begin - 1))) {
             begin--;
         }
-        List<String> words = List.of(line.substring(begin, keyEnd).strip().split("\\s+", -1));
-        int kept = Math.min(words.size(), MAX_KEY_WORDS);
-        List<String> key = words.get(0).isEmpty() ? List.of() : words.subList(words.size() - kept, words.size());
-        String rest = line.substring(end, Math.min(line.length(), end + 3)).replace(" ", "");
+        List<String> key = words(line.substring(begin, keyEnd).strip());
+        int next = behindBlanks(end, end + 3);
+        boolean opens = next < end + 3 && line.startsWith("[", next);
+        boolean closes = next < end + 3 && line.startsWith("]", next);
+        int nextButOne = behindBlanks(next + 1, end + 3);
         loosen(keyStart, begin);
-        if (bracketed || rest.startsWith("[")) {
+        if (bracketed || opens) {
             loosen(begin, keyEnd);
         }
         keyStart = end;
@@ -234,8 +308,42 @@ final class TextNumbers {
                     unit,
                     bracketed,
                     start == trimmedStart(),
-                    rest.startsWith("][") || rest.startsWith("[")));
+                    opens || (closes && nextButOne < end + 3 && line.startsWith("[", nextButOne))));
         }
+    }
+
+    /** The last words of a text, at most {@value #MAX_KEY_WORDS}. */
+    private static List<String> words(String text) {
+        if (text.isEmpty()) {
+            return List.of();
+        }
+        List<String> words = new ArrayList<>(MAX_KEY_WORDS);
+        int end = text.length();
+        while (end > 0 && words.size() < MAX_KEY_WORDS) {
+            int start = end;
+            while (start > 0 && !isBlank(text.charAt(start - 1))) {
+                start--;
+            }
+            words.add(text.substring(start, end));
+            end = start;
+            while (end > 0 && isBlank(text.charAt(end - 1))) {
+                end--;
+            }
+        }
+        Collections.reverse(words);
+        return words;
+    }
+
+    private static boolean isBlank(char c) {
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    }
+
+    private int behindBlanks(int start, int limit) {
+        int at = start;
+        while (at < limit && at < line.length() && line.charAt(at) == ' ') {
+            at++;
+        }
+        return at;
     }
 
     private int trimmed(int start, int end, String blanks) {

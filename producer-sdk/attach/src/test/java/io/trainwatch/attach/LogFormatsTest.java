@@ -25,11 +25,16 @@ class LogFormatsTest {
                         "events",
                         "hf-trainer-state",
                         "tfevents",
+                        "wandb",
+                        "mlflow",
+                        "points",
                         "jsonl",
                         "llm.c",
                         "olmo",
                         "megatron",
                         "deepspeed",
+                        "composer",
+                        "yolo",
                         "csv",
                         "text");
         assertThat(LogFormats.all()).allMatch(format -> LogFormats.named(format.name()) == format);

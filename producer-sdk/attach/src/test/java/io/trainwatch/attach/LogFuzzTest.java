@@ -38,6 +38,16 @@ class LogFuzzTest {
     }
 
     @FuzzTest(maxDuration = "2m")
+    void any_transaction_log_is_read_to_its_end(byte[] log) throws Exception {
+        read("wandb", log);
+    }
+
+    @FuzzTest(maxDuration = "2m")
+    void any_table_of_points_is_read_to_its_end(byte[] log) throws Exception {
+        read("points", log);
+    }
+
+    @FuzzTest(maxDuration = "2m")
     void any_text_is_read_to_its_end(byte[] log) throws Exception {
         read("text", log);
     }

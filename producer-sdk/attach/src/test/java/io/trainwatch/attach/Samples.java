@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 
 /** A small log of each format, in the form in which its tools print it. */
@@ -131,6 +132,46 @@ final class Samples {
             Epoch 1/3 step 20: loss: 2.25, lr: 2e-4
             """;
 
+    static final String POINTS = """
+            run_id,key,value,timestamp,step
+            r1,train/loss,2.5,1600000000000,1
+            r1,train/loss,2.25,1600000010000,2
+            r1,val/loss,2.75,1600000010100,2
+            r2,train/loss,nan,1600000000000,1
+            """;
+
+    static final String HISTORY = """
+            {"metrics": [{"key": "loss", "value": 2.5, "timestamp": 1600000000000, "step": 0},
+             {"key": "loss", "value": NaN, "timestamp": 1600000010000, "step": 1}]}
+            """;
+
+    static final String COMPOSER = """
+            [hyperparameter]: num_nodes: 1
+            [metric][batch=10]: loss/train/total: 2.5
+            [metric][batch=10]: lr-DecoupledAdamW/group0: 0.0001
+            [metric][batch=20]: loss/train/total: 2.25
+            [metric][batch=20]: metrics/eval/LanguageCrossEntropy: 2.75
+            """;
+
+    static final String COMPOSER_CONSOLE = """
+            [batch=1/1000]:
+            \t Train loss/train/total: 12.0
+            \t Train lr-DecoupledAdamW/group0: 0.0001
+            [batch=2/1000]:
+            \t Train loss/train/total: 11.0
+            [Eval batch=1/4] Eval on eval data
+            [batch=2/1000]:
+            \t Eval metrics/eval/LanguageCrossEntropy: 11.5
+            """;
+
+    static final String YOLO_CONSOLE = """
+                  Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size
+                  1/100      2.61G        1.5        1.5        1.0         81        640:  50%|#####     | 4/8 [00:01<00:00,  4.08it/s]
+                  1/100      2.61G       1.25        1.5        1.0         81        640: 100%|##########| 8/8 [00:01<00:00,  4.08it/s]
+                             Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%|##########| 4/4 [00:01<00:00,  3.19it/s]
+                               all        128        929       0.75        0.5      0.625        0.5
+            """;
+
     private Samples() {}
 
     /** Each under the name of the format that it has to be recognised as, led by {@code NAME/} where there are several. */
@@ -149,6 +190,12 @@ final class Samples {
         samples.put("deepspeed", bytes(DEEPSPEED));
         samples.put("deepspeed/ppo", bytes(PPO));
         samples.put("tfevents", tensorBoard());
+        samples.put("wandb", weightsAndBiases());
+        samples.put("points", bytes(POINTS));
+        samples.put("points/history", bytes(HISTORY));
+        samples.put("composer", bytes(COMPOSER));
+        samples.put("composer/console", bytes(COMPOSER_CONSOLE));
+        samples.put("yolo", bytes(YOLO_CONSOLE));
         samples.put("text", bytes(TEXT));
         samples.put("events", bytes("{\"event_type\":\"heartbeat\",\"run_id\":\"r\",\"timestamp_ms\":1}\n"));
         samples.put("hf-trainer-state", bytes("{\"log_history\":[{\"step\":1,\"loss\":2.5}]}"));
@@ -168,6 +215,38 @@ final class Samples {
         record(file, event(1_600_000_001, 5, field(5, tensor("val/loss", 2f))));
         record(file, event(1_600_000_002, 6, field(5, simple("train/loss", Float.NaN))));
         return file.toByteArray();
+    }
+
+    /** A run {@code resnet-7} of the project {@code vision}, two rows of history, and its exit. */
+    static byte[] weightsAndBiases() {
+        ByteArrayOutputStream file = new ByteArrayOutputStream();
+        file.writeBytes(new byte[] {':', 'W', '&', 'B', (byte) 0xe1, (byte) 0xbe, 0});
+        part(file, numbered(17, join(numbered(3, bytes("vision")), numbered(8, bytes("resnet-7")))));
+        part(file, numbered(2, join(item("train/loss", "2.5"), item("_timestamp", "1.6e9"), item("_step", "0"))));
+        part(file, numbered(2, join(item("train/loss", "NaN"), item("_timestamp", "1.6e9"), item("_step", "1"))));
+        part(file, numbered(18, new byte[] {0x08, 1}));
+        return file.toByteArray();
+    }
+
+    private static byte[] item(String key, String json) {
+        return numbered(1, join(numbered(2, bytes(key)), numbered(16, bytes(json))));
+    }
+
+    /** A field of bytes whose number may need two bytes. */
+    private static byte[] numbered(int number, byte[] content) {
+        int key = number << 3 | 2;
+        byte[] tag = key < 128 ? new byte[] {(byte) key} : new byte[] {(byte) (key | 0x80), (byte) (key >>> 7)};
+        return join(tag, new byte[] {(byte) content.length}, content);
+    }
+
+    private static void part(ByteArrayOutputStream file, byte[] data) {
+        CRC32 crc = new CRC32();
+        crc.update(1);
+        crc.update(data);
+        file.writeBytes(little(4).putInt((int) crc.getValue()).array());
+        file.writeBytes(little(2).putShort((short) data.length).array());
+        file.write(1);
+        file.writeBytes(data);
     }
 
     static byte[] scalar(long step, String tag, float value) {

@@ -10,7 +10,9 @@ import io.trainwatch.event.RankFingerprint;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.StepProfile;
 import io.trainwatch.event.TensorStats;
+import io.trainwatch.run.Command;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * One training run as the monitor sees it. Every method copies its arguments into a bounded queue and returns: no I/O,
@@ -74,6 +76,26 @@ public interface TrainingRun extends AutoCloseable {
 
     /** Marks the run as failed: {@link #close} then says so instead of "completed". */
     void failed(Throwable error);
+
+    /**
+     * Whether the monitor, or a person by it, told this run to end: save a checkpoint if the run should go on later, and
+     * leave the loop. One volatile read; the first call begins to listen for commands in the background, so ask early.
+     *
+     * <pre>{@code
+     * if (run.shouldStop()) {
+     *     save(step);
+     *     run.checkpointSaved(step, path);
+     *     break;
+     * }
+     * }</pre>
+     */
+    boolean shouldStop();
+
+    /**
+     * Hears of each command once, on a background thread, as it comes; throw to refuse it. Needed for {@code checkpoint};
+     * {@link #shouldStop} is enough for the others. What it does must be quick and safe for threads, e.g. set a flag.
+     */
+    void onCommand(Consumer<Command> listener);
 
     /** Returns what has become of the events so far. */
     Delivery delivery();

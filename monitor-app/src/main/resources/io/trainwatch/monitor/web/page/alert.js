@@ -5,8 +5,8 @@ import { bdi, h } from "./dom.js";
 import { decimal, duration, moment, whole } from "./format.js";
 import { icon } from "./health.js";
 
-const ACKNOWLEDGED_S = 4 * 3600;
-const SILENCED_S = 3600;
+const ACKNOWLEDGED = "4h";
+const SILENCED = "1h";
 
 export function isOpen(alert) {
   return alert.state !== "resolved";
@@ -147,11 +147,11 @@ function actions(alert) {
     "div",
     { class: "actions", hidden: true },
     button("Acknowledge", "I look after it: nobody is paged about it again", async () => {
-      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { seconds: ACKNOWLEDGED_S });
+      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: ACKNOWLEDGED });
       return "acknowledged";
     }),
     button("Silence the run 1 h", "Nobody is paged about this run for an hour", async () => {
-      await post("/api/v1/silences", { run_id: alert.run_id, seconds: SILENCED_S });
+      await post("/api/v1/silences", { run_id: alert.run_id, for: SILENCED });
       return "silenced for 1 h";
     }),
     said,

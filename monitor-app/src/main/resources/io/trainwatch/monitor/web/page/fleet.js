@@ -353,8 +353,9 @@ class Line {
     setAttribute(this.#name, "title", row.run_id);
     setText(this.#where, [row.project, row.model].filter(Boolean).join(" · "));
     const worst = row.worst;
-    setText(this.#what, worst ? worst.message : "");
-    setAttribute(this.#what, "title", worst ? worst.message : null);
+    const what = worst?.message ?? row.ending ?? "";
+    setText(this.#what, what);
+    setAttribute(this.#what, "title", what || null);
     const more = (row.critical ?? 0) + (row.warning ?? 0) + (row.info ?? 0) - 1;
     const cause = worst?.cause ? `likely: ${worst.cause}` : worst ? worst.detector : "";
     setText(this.#cause, more > 0 ? `${cause}  (+${more} more)` : cause);

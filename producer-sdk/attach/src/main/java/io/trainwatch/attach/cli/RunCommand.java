@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.Proxy;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.LocalDateTime;
@@ -217,7 +218,7 @@ public final class RunCommand implements Callable<Integer> {
      * every JDK, but not of Java.
      */
     private void forward(String name, Process process) {
-        if (name.equals("INT") && System.console() != null) {
+        if (name.equals("INT") && isAtTerminal()) {
             return;
         }
         try {
@@ -238,6 +239,15 @@ public final class RunCommand implements Callable<Integer> {
             signalClass.getMethod("handle", signalClass, handlerClass).invoke(null, handled, handler);
         } catch (ReflectiveOperationException e) {
             say("signal " + name + " cannot be handed on to the job: " + e);
+        }
+    }
+
+    private static boolean isAtTerminal() {
+        try {
+            String input = Files.readSymbolicLink(Path.of("/proc/self/fd/0")).toString();
+            return input.startsWith("/dev/pts/") || input.startsWith("/dev/tty");
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
         }
     }
 

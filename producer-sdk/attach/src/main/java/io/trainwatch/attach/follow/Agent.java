@@ -251,7 +251,8 @@ public final class Agent implements AutoCloseable {
     /** The logs of W&B and MLflow: what else lies in the folder of the run, such as its output, is of the same run. */
     private static boolean speaksForItsFolder(Path file) {
         String name = String.valueOf(file.getFileName());
-        return name.endsWith(".wandb") || (name.equals("meta.yaml") && Files.isDirectory(file.resolveSibling("metrics")));
+        return name.endsWith(".wandb")
+                || (name.equals("meta.yaml") && Files.isDirectory(file.resolveSibling("metrics")));
     }
 
     private static boolean isSpokenFor(Path file, Set<Path> whole) {

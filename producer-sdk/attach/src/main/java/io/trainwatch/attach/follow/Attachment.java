@@ -563,7 +563,9 @@ public final class Attachment implements Runnable {
     }
 
     private void send(TrainingEvent event) throws InterruptedException {
-        boolean numbered = event.getSeq() != null && format.namesRuns() && !event.getSession().isEmpty();
+        boolean numbered = event.getSeq() != null
+                && format.namesRuns()
+                && !event.getSession().isEmpty();
         if (!numbered) {
             event.setSession(position.session);
             event.setSeq(event.getSeq() == null ? (Long) count : event.getSeq());

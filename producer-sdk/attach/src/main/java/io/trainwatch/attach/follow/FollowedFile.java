@@ -175,7 +175,7 @@ final class FollowedFile extends InputStream {
         if (file.size() > position && rememberedBytes > 0) {
             byte[] there = new byte[rememberedBytes];
             int read = file.read(ByteBuffer.wrap(there), position - rememberedBytes);
-            if (read == rememberedBytes && !Arrays.equals(there, 0, read, remembered, 0, read)
+            if ((read == rememberedBytes && !Arrays.equals(there, 0, read, remembered, 0, read))
                     || !identity.hasSameBeginning(file)) {
                 end = End.REWRITTEN;
                 return false;

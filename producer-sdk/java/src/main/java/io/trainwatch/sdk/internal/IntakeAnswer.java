@@ -72,6 +72,7 @@ record IntakeAnswer(long rejected, String detail, List<Command> commands) {
                 case "run_id" -> command.setRunId(in.getValueAsString());
                 case "attempt" -> command.setAttempt(in.getValueAsInt());
                 case "reason" -> command.setReason(in.getValueAsString(""));
+                case "issued_at_ms" -> command.setIssuedAtMs(in.getValueAsLong());
                 case "expires_at_ms" -> command.setExpiresAtMs(in.getValueAsLong());
                 case "action" -> {
                     for (CommandAction action : CommandAction.values()) {

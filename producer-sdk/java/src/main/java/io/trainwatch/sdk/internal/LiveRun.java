@@ -13,6 +13,7 @@ import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.StepProfile;
 import io.trainwatch.event.TensorStats;
+import io.trainwatch.run.Command;
 import io.trainwatch.sdk.Activity;
 import io.trainwatch.sdk.Delivery;
 import io.trainwatch.sdk.TrainingRun;
@@ -22,7 +23,9 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,14 +47,24 @@ public final class LiveRun implements TrainingRun {
     private final Thread shutdownHook;
     private final AtomicBoolean closing = new AtomicBoolean();
     private final AtomicLong ignored = new AtomicLong();
+    private final CommandInbox inbox;
+    private final Location location;
+    private final AtomicReference<@Nullable CommandListener> listener = new AtomicReference<>();
+    private volatile boolean asksForCommands;
     private volatile boolean closed;
     private volatile @Nullable Throwable error;
 
     private LiveRun(RunSettings settings, Location location) {
         this.settings = settings;
         ring = new EventRing(settings.queueCapacity());
+        this.location = location;
+        inbox = new CommandInbox(
+                settings.runId(),
+                settings.attempt(),
+                System::currentTimeMillis,
+                answer -> ring.offer(EventRing.NO_STEP, System.currentTimeMillis(), Importance.of(answer), answer));
         String session = newSession();
-        Supplier<Transport> transports = () -> open(location, settings.runId());
+        Supplier<Transport> transports = () -> open(location, settings.runId(), inbox::receive);
         Supplier<Spool> spools = () -> location.isSpooled() && settings.spoolBytes() > 0
                 ? Spool.open(settings.spoolDirectory(), settings.runId(), session, settings.spoolBytes())
                 : Spool.none();
@@ -75,11 +88,15 @@ public final class LiveRun implements TrainingRun {
     }
 
     static Transport open(Location location, String runId) {
+        return open(location, runId, command -> {});
+    }
+
+    private static Transport open(Location location, String runId, Consumer<Command> commands) {
         if (location instanceof Location.Kafka kafka) {
             return new KafkaTransport(kafka, runId);
         }
         if (location instanceof Location.Http http) {
-            return new HttpTransport(http, System.getenv(TOKEN_VARIABLE), runId, command -> {});
+            return new HttpTransport(http, System.getenv(TOKEN_VARIABLE), runId, commands);
         }
         if (location instanceof Location.File file) {
             return LinesTransport.toFile(file.path());
@@ -181,12 +198,15 @@ public final class LiveRun implements TrainingRun {
     public void checkpointSaved(long step, String path) {
         CheckpointSaved body = new CheckpointSaved();
         body.setPath(path);
-        record(step, body);
+        checkpointSaved(step, body);
     }
 
     @Override
     public void checkpointSaved(long step, CheckpointSaved details) {
         record(step, details);
+        if (asksForCommands) {
+            inbox.checkpointSaved();
+        }
     }
 
     @Override
@@ -207,6 +227,38 @@ public final class LiveRun implements TrainingRun {
     }
 
     @Override
+    public boolean shouldStop() {
+        if (!asksForCommands) {
+            ask(null);
+        }
+        return inbox.shouldStop();
+    }
+
+    @Override
+    public void onCommand(Consumer<Command> consumer) {
+        if (consumer != null) {
+            ask(consumer);
+        }
+    }
+
+    private void ask(@Nullable Consumer<Command> consumer) {
+        asksForCommands = true;
+        if (isOpen() && inbox.ask(consumer) && location instanceof Location.Kafka kafka) {
+            listener.set(CommandListener.start(kafka, settings.runId(), inbox::receive));
+            if (closed) {
+                stopListening();
+            }
+        }
+    }
+
+    private void stopListening() {
+        CommandListener listening = listener.getAndSet(null);
+        if (listening != null) {
+            listening.close();
+        }
+    }
+
+    @Override
     public Delivery delivery() {
         Delivery told = sender.delivery();
         return new Delivery(told.recorded(), told.delivered(), told.spooled(), told.dropped(), ignored.get());
@@ -218,6 +270,8 @@ public final class LiveRun implements TrainingRun {
             return;
         }
         closed = true;
+        stopListening();
+        inbox.closed();
         long begun = System.nanoTime();
         long timeout = settings.closeTimeout().toNanos();
         RunFinished finished = finished();
@@ -237,6 +291,7 @@ public final class LiveRun implements TrainingRun {
     private void flushAtExit() {
         if (closing.compareAndSet(false, true)) {
             closed = true;
+            stopListening();
             end(System.nanoTime(), settings.closeTimeout().toNanos());
         }
     }

@@ -10,10 +10,12 @@ import io.trainwatch.event.RankFingerprint;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.StepProfile;
 import io.trainwatch.event.TensorStats;
+import io.trainwatch.run.Command;
 import io.trainwatch.sdk.Activity;
 import io.trainwatch.sdk.Delivery;
 import io.trainwatch.sdk.TrainingRun;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** A run that nobody watches. */
 public enum NoopRun implements TrainingRun {
@@ -72,6 +74,14 @@ public enum NoopRun implements TrainingRun {
 
     @Override
     public void failed(Throwable error) {}
+
+    @Override
+    public boolean shouldStop() {
+        return false;
+    }
+
+    @Override
+    public void onCommand(Consumer<Command> listener) {}
 
     @Override
     public Delivery delivery() {

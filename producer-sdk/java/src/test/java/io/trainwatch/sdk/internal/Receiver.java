@@ -22,7 +22,10 @@ import org.jspecify.annotations.Nullable;
 /** Answers as a monitor does, or as a test has it misbehave. */
 final class Receiver implements AutoCloseable {
     /** What one request brought. */
-    record Posted(List<Long> seqs, @Nullable String authorization, @Nullable String contentType) {}
+    record Posted(
+            List<Long> seqs,
+            @Nullable String authorization,
+            @Nullable String contentType) {}
 
     /** How to answer a request that is not to be answered as usual. */
     interface Answer {
@@ -49,7 +52,8 @@ final class Receiver implements AutoCloseable {
     }
 
     Location.Http location() {
-        return (Location.Http) Location.parse("http://127.0.0.1:" + server.getAddress().getPort());
+        return (Location.Http)
+                Location.parse("http://127.0.0.1:" + server.getAddress().getPort());
     }
 
     private void receive(HttpExchange exchange) throws IOException {
@@ -62,10 +66,7 @@ final class Receiver implements AutoCloseable {
         try {
             if (answer == null) {
                 acknowledged.addAll(request.seqs());
-                answer(
-                        exchange,
-                        200,
-                        "{\"accepted\":" + request.seqs().size() + ",\"rejected\":[],\"commands\":[]}");
+                answer(exchange, 200, "{\"accepted\":" + request.seqs().size() + ",\"rejected\":[],\"commands\":[]}");
             } else {
                 answer.to(exchange, request);
             }

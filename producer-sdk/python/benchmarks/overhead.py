@@ -1,0 +1,250 @@
+"""What watching costs the thread that trains.
+
+    pip install . torch tensorboard mlflow wandb numpy
+    python benchmarks/overhead.py [calls] [trainings] [monitors]
+
+Prints Markdown: the time of one call in the training thread beside tensorboard, MLflow and wandb (offline); the time of a
+whole training with and without ``trainwatch.torch.watch``; and that of a training loop while the monitor is there, away, or
+takes connections and never answers. Variants take turns within one process, so that a busy machine burdens all alike; the
+figures are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+ROUNDS = 5
+CALLS = 2_000
+TRAINING_STEPS = 200
+TRAINING_ROUNDS = 7
+
+warnings.simplefilter("ignore")
+os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false")
+logging.getLogger("mlflow").setLevel(logging.ERROR)
+logging.getLogger("trainwatch").setLevel(logging.ERROR)
+
+
+def main():
+    """Runs everything in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        os.environ["XDG_CACHE_HOME"] = directory
+        print("%s, %s CPUs, Python %s\n" % (platform.machine(), os.cpu_count(), platform.python_version()))
+        for part in sys.argv[1:] or ("calls", "trainings", "monitors"):
+            {"calls": calls, "trainings": trainings, "monitors": monitors}[part]()
+    sys.stdout.flush()
+    os._exit(0)  # the services of the others need long to end
+
+
+# --- one call
+
+
+def calls():
+    """Times single calls, 1 kHz being fast for a training: the recorder's own threads work between them."""
+    recorders = {
+        "trainwatch run.step, 4 numbers": trainwatch_step(),
+        "trainwatch run.step, 4 numbers and 5 metrics": trainwatch_step(5),
+        "tensorboard add_scalar, 1 number": tensorboard_scalar(),
+        "wandb offline run.log, 4 numbers": wandb_log(),
+        "MLflow log_metric to files, 1 number": mlflow_metric(),
+    }
+    times = {name: [] for name in recorders}
+    for _ in range(ROUNDS):
+        for name, record in recorders.items():
+            taken = []
+            for step in range(CALLS if "MLflow" not in name else CALLS // 20):
+                begun = time.perf_counter_ns()
+                record(step)
+                taken.append(time.perf_counter_ns() - begun)
+                if step % 10 == 0:
+                    time.sleep(0.001)
+            times[name].append(taken)
+    print("| call in the training thread | p50 µs | p99 µs |\n| --- | ---: | ---: |")
+    for name, rounds in times.items():
+        middle = statistics.median(quantile(taken, 0.50) for taken in rounds) / 1000
+        tail = statistics.median(quantile(taken, 0.99) for taken in rounds) / 1000
+        print("| %s | %.2f | %.1f |" % (name, middle, tail))
+    print()
+
+
+def quantile(values, share):
+    """Returns a quantile of numbers."""
+    return sorted(values)[int(share * (len(values) - 1))]
+
+
+def trainwatch_step(metrics=0):
+    """Returns what records a step with a monitor that answers."""
+    from intake import Intake
+
+    import trainwatch
+
+    run = trainwatch.start("calls-%d" % metrics, location=Intake().url)
+    more = {"metric_%d" % index: 0.5 for index in range(metrics)} or None
+    return lambda step: run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1, metrics=more, step_time_seconds=0.01)
+
+
+def tensorboard_scalar():
+    """Returns what records one number."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter("tensorboard")
+    return lambda step: writer.add_scalar("loss", 1.0, step)
+
+
+def wandb_log():
+    """Returns what records four numbers."""
+    import wandb
+
+    run = wandb.init(project="overhead", mode="offline")
+    return lambda step: run.log({"loss": 1.0, "grad_norm": 2.0, "learning_rate": 0.1, "step_time": 0.01})
+
+
+def mlflow_metric():
+    """Returns what records one number."""
+    import mlflow
+
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    mlflow.set_tracking_uri("file:" + os.path.abspath("mlruns"))
+    mlflow.start_run()
+    return lambda step: mlflow.log_metric("loss", 1.0, step=step)
+
+
+# --- whole trainings
+
+
+def trainings():
+    """Times a small convolutional network with and without a watch, statistics every 100 steps as by default."""
+    import torch
+
+    import trainwatch
+    from trainwatch.torch import Watch
+
+    torch.set_num_threads(1)
+
+    def network():
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 16, 3, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2),
+            torch.nn.Conv2d(16, 32, 3, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2),
+            torch.nn.Flatten(),
+            torch.nn.Linear(32 * 64, 64),
+            torch.nn.ReLU(),
+            torch.nn.Linear(64, 10),
+        )
+        return model, torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    x, y = torch.randn(64, 3, 32, 32), torch.randint(0, 10, (64,))
+
+    def train(watched):
+        model, optimizer = network()
+        run = trainwatch.start("whole", location="memory:whole") if watched else None
+        # Behind the first ten steps, which all have statistics: a training is longer than this one.
+        watch = Watch(model, optimizer, run, every=100, first_step=0) if run else None
+        if watch:
+            watch._begun_at = -100
+        begun = time.process_time()
+        for _ in range(TRAINING_STEPS):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        taken = time.process_time() - begun
+        if watch:
+            watch.close()
+            trainwatch.forget_memory("whole")
+        return taken
+
+    plain, watched = [], []
+    for number in range(TRAINING_ROUNDS):
+        for which in (False, True) if number % 2 else (True, False):
+            (watched if which else plain).append(train(which))
+    cost = [with_it / without for with_it, without in zip(watched, plain)]
+    print("| %d steps of a small CNN (batch 64 of 3x32x32, one thread), CPU time | ms per step |" % TRAINING_STEPS)
+    print("| --- | ---: |")
+    print("| plain | %.2f |" % (statistics.median(plain) / TRAINING_STEPS * 1000))
+    print(
+        "| with trainwatch.torch.watch, statistics every 100 steps | %.2f |"
+        % (statistics.median(watched) / TRAINING_STEPS * 1000)
+    )
+    print(
+        "| slowdown, median of pairs (least, most) | %.1f %% (%.1f, %.1f) |\n"
+        % tuple(100 * (share - 1) for share in (statistics.median(cost), min(cost), max(cost)))
+    )
+
+
+# --- monitors in trouble
+
+
+def monitors():
+    """Times a loop of 2,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs."""
+    from intake import Intake
+
+    well, slow = Intake(), Intake()
+    answer = slow.answer
+
+    def late(*request):
+        time.sleep(2)
+        return answer(*request)
+
+    slow.answer = late
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = "http://127.0.0.1:%d" % closed.getsockname()[1]
+    hanging = socket.socket()
+    hanging.bind(("127.0.0.1", 0))
+    hanging.listen(1)
+    locations = {
+        "not watched": "noop:",
+        "monitor answers": well.url,
+        "monitor answers after 2 s": slow.url,
+        "monitor is away": away,
+        "monitor takes connections and never answers": "http://127.0.0.1:%d" % hanging.getsockname()[1],
+    }
+    times = {name: [] for name in locations}
+    for number in range(TRAINING_ROUNDS):
+        for name in list(locations) if number % 2 else list(locations)[::-1]:
+            times[name].append(loop(locations[name], "%s %d" % (name, number)))
+    base = statistics.median(times["not watched"])
+    print("| 2,000 steps of work, each recorded | CPU ms of the training thread per step | against not watched |")
+    print("| --- | ---: | ---: |")
+    for name, taken in times.items():
+        middle = statistics.median(taken)
+        print("| %s | %.4f | %+.1f %% |" % (name, middle / 2, 100 * (middle / base - 1)))
+    print("\nThreads at the end: %d" % threading.active_count())
+
+
+def loop(location, run_id):
+    """Returns the CPU seconds times 1000 that the training thread needs for 2,000 steps."""
+    import numpy
+
+    import trainwatch
+
+    work = numpy.ones((120, 120))
+    run = trainwatch.start(run_id.replace(" ", "-"), location=location, close_timeout=0)
+    begun = time.thread_time()
+    for step in range(2_000):
+        for _ in range(4):
+            work @ work
+        run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1)
+    taken = time.thread_time() - begun
+    run.close()
+    return taken * 1000
+
+
+main()

@@ -110,7 +110,9 @@ public final class Cardinality {
                     points(snapshots, "trainwatch_run_condition"),
                     value(registry, "trainwatch_monitor_run_series_dropped_total"),
                     value(registry, "trainwatch_monitor_run_metrics_dropped_total"),
-                    snapshots.stream().mapToLong(one -> one.getDataPoints().size()).sum(),
+                    snapshots.stream()
+                            .mapToLong(one -> one.getDataPoints().size())
+                            .sum(),
                     writer.getKey(),
                     body.size() / 1_000,
                     millis[rounds / 2],

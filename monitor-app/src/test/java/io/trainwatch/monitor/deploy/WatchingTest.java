@@ -393,7 +393,9 @@ class WatchingTest {
                 for (long step = 1; !ended; step++) {
                     StepCompleted details = new StepCompleted();
                     details.setLoss(
-                            step >= sickFrom ? Double.NaN : 1 + 2 / Math.sqrt((double) step) + 0.01 * noise.nextGaussian());
+                            step >= sickFrom
+                                    ? Double.NaN
+                                    : 1 + 2 / Math.sqrt((double) step) + 0.01 * noise.nextGaussian());
                     details.setGradNorm(1 + 0.1 * noise.nextDouble());
                     details.setLearningRate(0.001);
                     details.setStepTimeSeconds(0.25);

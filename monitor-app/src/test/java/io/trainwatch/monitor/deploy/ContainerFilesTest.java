@@ -101,15 +101,17 @@ class ContainerFilesTest {
                 .hasSize(5)
                 .allSatisfy(port -> assertThat(port.textValue()).startsWith("127.0.0.1:"));
         services()
-                .forEach((name, service) -> service.path("environment").fields().forEachRemaining(variable -> {
-                    if (Pattern.compile("PASSWORD|TOKEN|SECRET")
-                            .matcher(variable.getKey())
-                            .find()) {
-                        assertThat(variable.getValue().textValue())
-                                .as(variable.getKey())
-                                .startsWith("/run/secrets/");
-                    }
-                }));
+                .forEach((name, service) -> service.path("environment")
+                        .properties()
+                        .forEach(variable -> {
+                            if (Pattern.compile("PASSWORD|TOKEN|SECRET")
+                                    .matcher(variable.getKey())
+                                    .find()) {
+                                assertThat(variable.getValue().textValue())
+                                        .as(variable.getKey())
+                                        .startsWith("/run/secrets/");
+                            }
+                        }));
         Set<String> declared = names(compose().get("secrets"));
         assertThat(ofEveryService("secrets"))
                 .extracting(JsonNode::textValue)
@@ -339,7 +341,7 @@ class ContainerFilesTest {
 
     private static Map<String, JsonNode> services() throws IOException {
         Map<String, JsonNode> services = new HashMap<>();
-        compose().get("services").fields().forEachRemaining(one -> services.put(one.getKey(), one.getValue()));
+        compose().get("services").properties().forEach(one -> services.put(one.getKey(), one.getValue()));
         return services;
     }
 
@@ -384,7 +386,7 @@ class ContainerFilesTest {
 
     private static Map<String, String> ours(JsonNode environment) {
         Map<String, String> ours = new HashMap<>();
-        environment.fields().forEachRemaining(variable -> {
+        environment.properties().forEach(variable -> {
             if (variable.getKey().startsWith("TRAINWATCH_")) {
                 ours.put(variable.getKey(), variable.getValue().asText());
             }

@@ -83,7 +83,9 @@ class WatchingTest {
 
     @BeforeAll
     static void start() throws Exception {
-        EmbeddedKafka kafka = started(EmbeddedKafka.start(dir.resolve("kafka"), 0));
+        EmbeddedKafka kafka = started(
+                // A broker that is late with its own heartbeats, because the machine is busy, is fenced.
+                EmbeddedKafka.start(dir.resolve("kafka"), 0, Map.of("broker.session.timeout.ms", "60000")));
         MonitorSettings settings = MonitorSettings.forBroker(kafka.bootstrapServers(), dir.resolve("state"));
         Monitor monitor = started(Monitor.start(settings));
         // Metrics of the stores are looked for once a minute: here they are there from the start.

@@ -104,10 +104,7 @@ public record Python(String version, Path interpreter) {
             return Stream.empty();
         }
         try (Stream<Path> installed = Files.list(versions)) {
-            return installed
-                    .map(version -> version.resolve("bin").resolve(name).toString())
-                    .toList()
-                    .stream();
+            return installed.map(version -> version.resolve("bin").resolve(name).toString()).toList().stream();
         } catch (IOException e) {
             return Stream.empty();
         }

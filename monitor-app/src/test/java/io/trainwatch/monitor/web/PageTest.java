@@ -157,12 +157,15 @@ class PageTest {
 
     /** As far as the page needs them: it shows its buttons where there is something behind them. */
     private static void silences(RoutesConfig routes) {
-        routes.get("/api/v1/silences", context -> context.result(
-                        "{\"silences\":[{\"id\":\"0123456789abcdef\",\"run_id\":\"noisy-*\",\"comment\":\"known\","
-                                + "\"created_by\":\"anna\",\"expires_at_ms\":1800000000000}]}")
-                .contentType("application/json"));
-        routes.get("/api/v1/acknowledgements", context -> context.result("{\"acknowledgements\":[]}")
-                .contentType("application/json"));
+        routes.get(
+                "/api/v1/silences",
+                context -> context.result(
+                                "{\"silences\":[{\"id\":\"0123456789abcdef\",\"run_id\":\"noisy-*\",\"comment\":\"known\","
+                                        + "\"created_by\":\"anna\",\"expires_at_ms\":1800000000000}]}")
+                        .contentType("application/json"));
+        routes.get(
+                "/api/v1/acknowledgements",
+                context -> context.result("{\"acknowledgements\":[]}").contentType("application/json"));
         routes.post("/api/v1/silences", context -> answer(context, context.body()));
         routes.delete("/api/v1/silences/{id}", context -> answer(context, "end " + context.pathParam("id")));
         routes.post(
@@ -351,7 +354,8 @@ class PageTest {
         String alert =
                 browser.value("document.querySelector('article').dataset.alert").asText();
         browser.click("article .actions button");
-        browser.until("document.querySelector('article .actions [role=status]').textContent === 'acknowledged for 4 h'");
+        browser.until(
+                "document.querySelector('article .actions [role=status]').textContent === 'acknowledged for 4 h'");
         browser.click("article .actions button:nth-of-type(2)");
         browser.until("document.querySelector('article .actions [role=status]').textContent === 'silenced for 1 h'");
         browser.until("document.querySelector('.silences li')?.textContent.includes('run noisy-* (anna: known)')");

@@ -223,11 +223,11 @@ def monitors():
         for name in list(locations) if number % 2 else list(locations)[::-1]:
             times[name].append(loop(locations[name], "%s %d" % (name, number)))
     base = statistics.median(times["not watched"])
-    print("| 2,000 steps of work, each recorded | CPU ms of the training thread per step | against not watched |")
+    print("| 2,000 steps of work, each recorded | CPU µs of the training thread per step | against not watched |")
     print("| --- | ---: | ---: |")
     for name, taken in times.items():
         middle = statistics.median(taken)
-        print("| %s | %.4f | %+.1f %% |" % (name, middle / 2, 100 * (middle / base - 1)))
+        print("| %s | %.1f | %+.1f %% |" % (name, middle / 2, 100 * (middle / base - 1)))
     print("\nThreads at the end: %d" % threading.active_count())
 
 

@@ -93,6 +93,8 @@ final class TopicTable implements AutoCloseable {
                     new KafkaConsumer<>(client, new StringDeserializer(), new ByteArrayDeserializer())) {
                 consumer = made;
                 read(made);
+            } catch (WakeupException e) {
+                LOG.trace("Somebody waits, or it is time to end", e);
             } catch (KafkaException e) {
                 if (!closed && !logged) {
                     LOG.warn("Topic {} cannot be read, trying again every {} s", topic, RETRY.toSeconds(), e);

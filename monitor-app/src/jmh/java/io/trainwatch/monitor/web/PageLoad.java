@@ -91,18 +91,26 @@ public final class PageLoad {
     }
 
     private static RunSnapshot named(RunSnapshot run, String id) {
-        RunStatus status = RunStatus.newBuilder(run.status()).setRunId(id).build();
+        RunStatus status = copy(run.status());
+        status.setRunId(id);
         return with(run, status);
     }
 
     /** The same run a step later. */
     private static RunSnapshot next(RunSnapshot run) {
         RunStatus before = run.status();
-        RunStatus status = RunStatus.newBuilder(before)
-                .setLastStep(before.getLastStep() + System.nanoTime() % 1_000)
-                .setLastEventAtMs(System.currentTimeMillis())
-                .build();
+        RunStatus status = copy(before);
+        status.setLastStep(before.getLastStep() + System.nanoTime() % 1_000);
+        status.setLastEventAtMs(System.currentTimeMillis());
         return with(run, status);
+    }
+
+    private static RunStatus copy(RunStatus of) {
+        RunStatus copy = new RunStatus();
+        for (int i = 0; i < of.getSchema().getFields().size(); i++) {
+            copy.put(i, of.get(i));
+        }
+        return copy;
     }
 
     private static RunSnapshot with(RunSnapshot run, RunStatus status) {

@@ -1,24 +1,30 @@
+import java.io.File;
 import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.tools.ToolProvider;
+import org.junit.platform.engine.discovery.DiscoverySelectors;
+import org.junit.platform.engine.support.descriptor.MethodSource;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 
 /**
- * Breaks the rule of each detector on purpose and says which test sees it: {@code java Mutations.java CLASSPATH [DETECTOR...]}.
+ * Breaks the rule of each detector on purpose and says which test sees it: {@code java -cp LIBRARIES Mutations.java CLASSES
+ * [DETECTOR...]}.
  *
  * <p>Of each row of {@code mutations.tsv} the class is compiled with one text replaced by another, to a directory of its own that
  * comes before all else, and the test class of the detector runs against it. The sources stay as they are. Prints a Markdown
  * table; exit code 1 if a mutation survives.
  *
- * <p>CLASSPATH: classes and test classes of the module, its dependencies and junit-platform-console-standalone.
+ * <p>CLASSES: classes and test classes of the module. LIBRARIES: its dependencies and junit-platform-console-standalone.
  */
 final class Mutations {
-    private static final Pattern FAILED = Pattern.compile("JUnit Jupiter:\\w+:(\\w+)\\(");
-
     private record Mutation(String detector, String type, String from, String to, String meaning) {
         /** learning_rate_too_low is tested by LearningRateTooLowTest. */
         String test() {
@@ -30,7 +36,7 @@ final class Mutations {
         }
     }
 
-    public static void main(String[] args) throws IOException, InterruptedException {
+    public static void main(String[] args) throws IOException, ReflectiveOperationException {
         Path here = Path.of("src/evaluation/mutations");
         List<String> wanted = List.of(args).subList(1, args.length);
         int survivors = 0;
@@ -55,7 +61,7 @@ final class Mutations {
                 : failed.get(0) + (failed.size() > 1 ? " and " + (failed.size() - 1) + " more" : "");
     }
 
-    private static List<String> run(Mutation mutation, String classpath) throws IOException, InterruptedException {
+    private static List<String> run(Mutation mutation, String classpath) throws IOException, ReflectiveOperationException {
         Path source = Path.of("src/main/java/io/trainwatch/monitor/detect", mutation.type + ".java");
         String text = Files.readString(source);
         if (text.split(Pattern.quote(mutation.from), -1).length != 2) {
@@ -66,34 +72,36 @@ final class Mutations {
         Path classes = Files.createDirectory(work.resolve("classes"));
         Files.writeString(broken, text.replace(mutation.from, mutation.to));
         int compiled = ToolProvider.getSystemJavaCompiler()
-                .run(null, null, null, "-proc:none", "-nowarn", "-cp", classpath, "-d", classes.toString(), broken.toString());
+                .run(null, null, null, "-proc:none", "-nowarn", "-cp",
+                        classpath + File.pathSeparator + System.getProperty("java.class.path"), "-d", classes.toString(), broken.toString());
         if (compiled != 0) {
             throw new IOException(mutation.detector + ": the mutation does not compile");
         }
-        Process tests = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-XX:TieredStopAtLevel=1",
-                        "-cp",
-                        classes + System.getProperty("path.separator") + classpath,
-                        "org.junit.platform.console.ConsoleLauncher",
-                        "execute",
-                        "--disable-banner",
-                        "--disable-ansi-colors",
-                        "--details=summary",
-                        "--select-class",
-                        mutation.test())
-                .redirectErrorStream(true)
-                .start();
-        String output = new String(tests.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-        tests.waitFor();
-        List<String> failed = new ArrayList<>();
-        Matcher matcher = FAILED.matcher(output);
-        while (matcher.find()) {
-            failed.add(matcher.group(1));
+        List<URL> urls = new ArrayList<>();
+        urls.add(classes.toUri().toURL());
+        for (String path : classpath.split(File.pathSeparator)) {
+            urls.add(Path.of(path).toUri().toURL());
         }
-        if (failed.isEmpty() && !output.contains("[         0 tests failed          ]")) {
-            throw new IOException(mutation.detector + ": the tests did not run:\n" + output);
+        SummaryGeneratingListener listener = new SummaryGeneratingListener();
+        ClassLoader outer = Thread.currentThread().getContextClassLoader();
+        try (URLClassLoader loader = new URLClassLoader(urls.toArray(URL[]::new), Mutations.class.getClassLoader())) {
+            Thread.currentThread().setContextClassLoader(loader);
+            LauncherFactory.create()
+                    .execute(
+                            LauncherDiscoveryRequestBuilder.request()
+                                    .selectors(DiscoverySelectors.selectClass(loader.loadClass(mutation.test())))
+                                    .build(),
+                            listener);
+        } finally {
+            Thread.currentThread().setContextClassLoader(outer);
         }
-        return failed.stream().distinct().toList();
+        if (listener.getSummary().getTestsStartedCount() == 0) {
+            throw new IOException(mutation.test() + ": no test ran");
+        }
+        return listener.getSummary().getFailures().stream()
+                .map(failure -> failure.getTestIdentifier().getSource().orElse(null))
+                .map(place -> place instanceof MethodSource method ? method.getMethodName() : "(setup)")
+                .distinct()
+                .toList();
     }
 }

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/../../.."
 ../mvnw -q -f .. -pl monitor-app -am -DskipTests test-compile
 ../mvnw -q dependency:build-classpath -Dmdep.outputFile=target/mutations.classpath
 ../mvnw -q dependency:copy -Dartifact=org.junit.platform:junit-platform-console-standalone:6.1.3 -DoutputDirectory=target
-exec java src/evaluation/mutations/Mutations.java \
-  "target/classes:target/test-classes:$(cat target/mutations.classpath):target/junit-platform-console-standalone-6.1.3.jar" "$@"
+exec java -cp "$(cat target/mutations.classpath):target/junit-platform-console-standalone-6.1.3.jar" \
+  src/evaluation/mutations/Mutations.java target/classes:target/test-classes "$@"

@@ -15,40 +15,46 @@ from concurrent.futures import ProcessPoolExecutor
 PROGRAMS = ("accumulation cnn contrastive curriculum depth detection distillation factorisation gan ranks regression "
             "reinforce restarts rnn tables transformer vae").split()
 NEW = "diffusion forecasting qlearning segmentation skipgram".split()
-SETS = {"first": (PROGRAMS, 1), "second": (sorted([*PROGRAMS, *NEW]), 1001)}
+SETS = {"first": (PROGRAMS, 1), "second": ([*NEW, *PROGRAMS], 1001)}
 """Programs and first seed by set; the n-th run of a program takes the n-th seed from there."""
 
 
+def runs(program, first_seed):
+    """All runs of a program with their seeds and names."""
+    planned = [run for run in importlib.import_module(program).RUNS for _ in range(run.seeds)]
+    return [(run, seed, f"{program}-{run.case}-{run.way.name}-{seed}") for seed, run in enumerate(planned, first_seed)]
+
+
+def labels(program, first_seed):
+    """What is right for each file of a program."""
+    return {
+        run.way.file(name): {
+            "must": [{k: v for k, v in entry.items() if v is not None} for entry in run.must],
+            "allow": sorted(set(run.allow)),
+        }
+        for run, _, name in runs(program, first_seed)
+    }
+
+
 def train(program, first_seed, directory):
-    """All runs of one program; gives their labels by file name."""
-    labels, seed = {}, first_seed
-    for run in importlib.import_module(program).RUNS:
-        for _ in range(run.seeds):
-            name = f"{program}-{run.case}-{run.way.name}-{seed}"
-            began = time.time()
-            run.train(run.way.open(directory / run.way.file(name), name), seed)
-            must = [{k: v for k, v in entry.items() if v is not None} for entry in run.must]
-            labels[run.way.file(name)] = {"must": must, "allow": sorted(set(run.allow))}
-            print(f"{time.time() - began:5.1f} s  {name}", flush=True)
-            seed += 1
-    return labels
+    for run, seed, name in runs(program, first_seed):
+        began = time.time()
+        run.train(run.way.open(directory / run.way.file(name), name), seed)
+        print(f"{time.time() - began:5.1f} s  {name}", flush=True)
 
 
 def main(which, directory, *programs):
     known, first_seed = SETS[which]
+    chosen = [p for p in programs if p in known] or known
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    # ranks measures times: it runs by itself, after the others
-    chosen = [p for p in known if not programs or p in programs]
-    labels = {}
-    with ProcessPoolExecutor(2, max_tasks_per_child=1) as pool:
-        for one in pool.map(train, [p for p in chosen if p != "ranks"], [first_seed] * len(chosen), [directory] * len(chosen)):
-            labels |= one
-    if "ranks" in chosen:
-        labels |= train("ranks", first_seed, directory)
     path = directory / "labels.json"
     before = json.loads(path.read_text()) if path.exists() and programs else {}
-    path.write_text(json.dumps(before | labels, indent=1, sort_keys=True) + "\n")
+    new = {name: label for program in chosen for name, label in labels(program, first_seed).items()}
+    path.write_text(json.dumps(before | new, indent=1, sort_keys=True) + "\n")
+    with ProcessPoolExecutor(2, max_tasks_per_child=1) as pool:
+        for _ in pool.map(train, chosen, [first_seed] * len(chosen), [directory] * len(chosen)):
+            pass
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ One line for a framework: :mod:`trainwatch.torch`, :mod:`trainwatch.huggingface`
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Union
@@ -132,6 +133,16 @@ def _given(details: Mapping[str, Any], environment: Mapping[str, str]) -> Dict[s
     if project:
         given.setdefault("project", project)
     return given
+
+
+#: Adapters, imported when they are first used: each needs its framework.
+_ADAPTERS = frozenset({"accelerate", "huggingface", "keras", "lightning", "sklearn", "torch"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ADAPTERS:
+        return importlib.import_module("trainwatch." + name)
+    raise AttributeError("module 'trainwatch' has no attribute %r" % name)
 
 
 def memory(name: str) -> List[Dict[str, Any]]:

@@ -152,7 +152,7 @@ class TrainingRun:
                 body["metrics"] = kept(metrics)
             if details:
                 for name, value in details.items():
-                    body[name] = kept(value)
+                    body[name] = value if type(value) is float else kept(value)
             if self._closed:
                 self._ignored += 1
                 return

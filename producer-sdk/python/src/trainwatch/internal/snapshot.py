@@ -18,15 +18,16 @@ def kept(value: Any) -> Any:
     """Returns what stays the same whatever the trainer does with the value afterwards."""
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, dict) or hasattr(value, "items"):
+    if isinstance(value, dict):
         # One more than allowed, so that the sender sees that there were too many.
         return {name: kept(item) for name, item in itertools.islice(value.items(), MAX_NAMES + 1)}
     if isinstance(value, (list, tuple)):
         return [kept(item) for item in value[: MAX_ITEMS + 1]]
     detach = getattr(value, "detach", None)
     if detach is not None:  # PyTorch
-        value = detach()
-        return value.item() if value.device.type == "cpu" and value.numel() == 1 else value.clone()
+        return value.item() if value.is_cpu and value.numel() == 1 else detach().clone()
+    if hasattr(value, "items"):
+        return kept(dict(itertools.islice(value.items(), MAX_NAMES + 1)))
     if type(value).__module__ == "numpy" and getattr(value, "size", 0) == 1:
         return value.item()
     # Arrays of JAX and TensorFlow do not change: a reference is enough.

@@ -32,7 +32,10 @@ public final class PageLoad {
         int steps = Integer.getInteger("steps", 5_000_000);
         RunBoard board = new RunBoard();
         JudgedFleet fleet = new JudgedFleet(board);
-        fleet.play("long", 0, run -> run.started(declared -> declared.setMaxSteps(2L * steps)).steps(steps));
+        fleet.unseen("long")
+                .started(declared -> declared.setMaxSteps(2L * steps))
+                .steps(steps);
+        fleet.show("long");
         List<RunSnapshot> many = fleetOf(runs, fleet, board);
         ScheduledExecutorService trainers = Executors.newSingleThreadScheduledExecutor();
         try (WebServer server = WebServer.start(
@@ -44,10 +47,16 @@ public final class PageLoad {
                 Browser browser = Browser.start()) {
             trainers.scheduleAtFixedRate(() -> many.forEach(run -> board.publish(next(run))), 0, 1, TimeUnit.SECONDS);
             browser.size(1440, 900, false);
-            System.out.println("| page | bytes first | usable after, ms | frames: p50, ms | p95, ms | max, ms | heap, MB |");
+            System.out.println(
+                    "| page | bytes first | usable after, ms | frames: p50, ms | p95, ms | max, ms | heap, MB |");
             System.out.println("|---|---:|---:|---:|---:|---:|---:|");
             measure("fleet of %,d runs, scrolled".formatted(runs), browser, server.url() + "/", ROWS, SCROLL);
-            measure("run of %,d steps, pointer moves".formatted(steps), browser, server.url() + "/#/run/long", CURVES, POINT);
+            measure(
+                    "run of %,d steps, pointer moves".formatted(steps),
+                    browser,
+                    server.url() + "/#/run/long",
+                    CURVES,
+                    POINT);
         } finally {
             trainers.shutdownNow();
         }

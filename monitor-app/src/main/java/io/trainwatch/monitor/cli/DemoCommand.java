@@ -71,7 +71,8 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         if (bootstrapServers != null && once) {
             throw new ParameterException(
-                    spec.commandLine(), "--once tells what was found, and with --bootstrap-servers another monitor finds it");
+                    spec.commandLine(),
+                    "--once tells what was found, and with --bootstrap-servers another monitor finds it");
         }
         Demo demo = new Demo(
                 spec.commandLine().getOut(),

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -111,7 +112,7 @@ public final class Demo {
      */
     public void trainFor(String bootstrapServers) throws IOException, InterruptedException {
         // Runs of an earlier start may still be known there.
-        String start = DateTimeFormatter.ofPattern("-MMdd-HHmmss").format(LocalDateTime.now());
+        String start = DateTimeFormatter.ofPattern("-MMdd-HHmmss").format(LocalDateTime.now(ZoneId.systemDefault()));
         Path spool = Files.createTempDirectory("trainwatch-demo-spool-");
         try (Trainers trainers = new Trainers("kafka:" + bootstrapServers, spool)) {
             say("Trains for the monitor that judges the runs of %s:".formatted(bootstrapServers));

@@ -196,7 +196,13 @@ public final class LabelDrift implements Detector<LabelDrift.State> {
                         "labels come in an order: " + Figures.percent(alike)
                                 + " of their variance lies between batches, of shuffled ones none",
                         List.of(Figures.evidence(
-                                "labels", run.firstStep(), run.lastStep(), alike, 0, Double.NaN, "share of variance"))));
+                                "labels",
+                                run.firstStep(),
+                                run.lastStep(),
+                                alike,
+                                0,
+                                Double.NaN,
+                                "share of variance"))));
     }
 
     private static Verdicts.Explanation explain(ClassShares shares, String scope, long onset, long step, double psi) {

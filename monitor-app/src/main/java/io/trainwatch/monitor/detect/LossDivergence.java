@@ -249,7 +249,9 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         if (profile != null) {
             return profile;
         }
-        return LossGates.isComponent(run, loss) ? LossGates.COMPONENT : run.gates().upwardMove();
+        return LossGates.isComponent(run, loss)
+                ? LossGates.COMPONENT
+                : run.gates().upwardMove();
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {

@@ -18,10 +18,7 @@ public final class Intake implements AutoCloseable {
     private final List<Endpoints> endpoints;
 
     private Intake(
-            IntakeSettings settings,
-            EventOutlet outlet,
-            RunBoard board,
-            Function<String, List<Command>> commands) {
+            IntakeSettings settings, EventOutlet outlet, RunBoard board, Function<String, List<Command>> commands) {
         this.outlet = outlet;
         Gateway gateway = new Gateway(settings, outlet, counters);
         mlflowRuns = new NamedRuns(Protocol.MLFLOW, outlet, counters, board);

@@ -1,6 +1,9 @@
 package io.trainwatch.monitor.intake;
 
+import java.util.EnumMap;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What came in over HTTP since the start. Thread-safe. */
@@ -43,50 +46,68 @@ final class IntakeCounters {
         final String label = name().toLowerCase(Locale.ROOT);
     }
 
-    private final LongAdder[][] requests = counters(Outcome.values().length);
-    private final LongAdder[][] lost = counters(Loss.values().length);
-    private final LongAdder[][] events = counters(1);
-    private final LongAdder[][] bytes = counters(1);
+    private final Map<Protocol, Map<Outcome, LongAdder>> requests = counters(Outcome.class);
+    private final Map<Protocol, Map<Loss, LongAdder>> lost = counters(Loss.class);
+    private final Map<Protocol, LongAdder> events = counters();
+    private final Map<Protocol, LongAdder> bytes = counters();
 
-    private static LongAdder[][] counters(int kinds) {
-        LongAdder[][] counters = new LongAdder[Protocol.values().length][kinds];
-        for (LongAdder[] row : counters) {
-            for (int i = 0; i < kinds; i++) {
-                row[i] = new LongAdder();
+    private static <K extends Enum<K>> Map<Protocol, Map<K, LongAdder>> counters(Class<K> kinds) {
+        Map<Protocol, Map<K, LongAdder>> counters = new EnumMap<>(Protocol.class);
+        for (Protocol protocol : Protocol.values()) {
+            Map<K, LongAdder> row = new EnumMap<>(kinds);
+            for (K kind : kinds.getEnumConstants()) {
+                row.put(kind, new LongAdder());
             }
+            counters.put(protocol, row);
         }
         return counters;
     }
 
+    private static Map<Protocol, LongAdder> counters() {
+        Map<Protocol, LongAdder> counters = new EnumMap<>(Protocol.class);
+        for (Protocol protocol : Protocol.values()) {
+            counters.put(protocol, new LongAdder());
+        }
+        return counters;
+    }
+
+    private static <K> LongAdder of(Map<K, LongAdder> counters, K key) {
+        return Objects.requireNonNull(counters.get(key));
+    }
+
+    private static <K> LongAdder of(Map<Protocol, Map<K, LongAdder>> counters, Protocol protocol, K key) {
+        return of(Objects.requireNonNull(counters.get(protocol)), key);
+    }
+
     void request(Protocol protocol, Outcome outcome) {
-        requests[protocol.ordinal()][outcome.ordinal()].increment();
+        of(requests, protocol, outcome).increment();
     }
 
     void lost(Protocol protocol, Loss why, long count) {
-        lost[protocol.ordinal()][why.ordinal()].add(count);
+        of(lost, protocol, why).add(count);
     }
 
     void events(Protocol protocol, long count) {
-        events[protocol.ordinal()][0].add(count);
+        of(events, protocol).add(count);
     }
 
     void bytes(Protocol protocol, long count) {
-        bytes[protocol.ordinal()][0].add(count);
+        of(bytes, protocol).add(count);
     }
 
     long requests(Protocol protocol, Outcome outcome) {
-        return requests[protocol.ordinal()][outcome.ordinal()].sum();
+        return of(requests, protocol, outcome).sum();
     }
 
     long lost(Protocol protocol, Loss why) {
-        return lost[protocol.ordinal()][why.ordinal()].sum();
+        return of(lost, protocol, why).sum();
     }
 
     long events(Protocol protocol) {
-        return events[protocol.ordinal()][0].sum();
+        return of(events, protocol).sum();
     }
 
     long bytes(Protocol protocol) {
-        return bytes[protocol.ordinal()][0].sum();
+        return of(bytes, protocol).sum();
     }
 }

@@ -13,6 +13,7 @@ import io.javalin.http.Handler;
 import io.javalin.http.HandlerType;
 import io.javalin.http.HttpStatus;
 import io.trainwatch.event.FinishStatus;
+import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.intake.IntakeCounters.Loss;
 import io.trainwatch.monitor.intake.IntakeCounters.Outcome;
@@ -112,7 +113,7 @@ final class MlflowApi implements Endpoints {
     private void answer(Context context) throws Problem, IOException {
         String call = context.pathParam("call");
         try {
-            JsonNode request = context.method() == HandlerType.GET
+            JsonNode request = context.method().equals(HandlerType.GET)
                     ? query(context)
                     : gateway.read(context, Protocol.MLFLOW, MlflowApi::json);
             Json.Body body = answer(context.method().name() + " " + call, call, request);
@@ -180,13 +181,14 @@ final class MlflowApi implements Endpoints {
                     "POST runs/outputs",
                     "POST runs/log-outputs",
                     "POST runs/log-model" -> MlflowApi::nothing;
-            case "GET server-info" -> out -> {
-                out.writeStartObject();
-                out.writeStringField("store_type", "SqlStore");
-                out.writeBooleanField("workspaces_enabled", false);
-                out.writeBooleanField("trace_archival_enabled", false);
-                out.writeEndObject();
-            };
+            case "GET server-info" ->
+                out -> {
+                    out.writeStartObject();
+                    out.writeStringField("store_type", "SqlStore");
+                    out.writeBooleanField("workspaces_enabled", false);
+                    out.writeBooleanField("trace_archival_enabled", false);
+                    out.writeEndObject();
+                };
             default -> model(methodAndCall, call, request);
         };
     }
@@ -236,9 +238,7 @@ final class MlflowApi implements Endpoints {
         return name.equals(DEFAULT_EXPERIMENT)
                 ? DEFAULT_EXPERIMENT_ID
                 : EXPERIMENT_ID_PREFIX
-                        + Base64.getUrlEncoder()
-                                .withoutPadding()
-                                .encodeToString(name.getBytes(StandardCharsets.UTF_8));
+                        + Base64.getUrlEncoder().withoutPadding().encodeToString(name.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The name of an experiment; that of one which another server made is its id. */
@@ -357,13 +357,36 @@ final class MlflowApi implements Endpoints {
 
     private Json.Body run(String runId) {
         Optional<RunStatus> known = board.run(runId).map(snapshot -> snapshot.status());
+        RunStarted declared = runs.declaredOf(runId);
+        String name = declared != null
+                ? declared.getRunName()
+                : known.map(RunStatus::getRunName).orElse(null);
+        String project = declared != null
+                ? declared.getProject()
+                : known.map(RunStatus::getProject).orElse(null);
         return out -> {
             out.writeStartObject();
             out.writeObjectFieldStart("run");
-            writeInfo(out, runId, known);
-            writeData(out, known.map(RunStatus::getRunName).orElse(""), MissingNode.getInstance());
+            writeInfo(
+                    out,
+                    runId,
+                    name,
+                    project == null ? DEFAULT_EXPERIMENT : project,
+                    known.map(MlflowApi::statusOf).orElse("RUNNING"),
+                    known.map(RunStatus::getStartedAtMs).orElse(0L),
+                    0);
+            writeData(out, name, MissingNode.getInstance());
             out.writeEndObject();
             out.writeEndObject();
+        };
+    }
+
+    private static String statusOf(RunStatus status) {
+        return switch (status.getCondition()) {
+            case completed -> "FINISHED";
+            case failed -> "FAILED";
+            case killed -> "KILLED";
+            default -> "RUNNING";
         };
     }
 
@@ -469,25 +492,6 @@ final class MlflowApi implements Endpoints {
                     "run_id is '" + RequestBody.shown(id) + "', allowed are 1 to 256 letters, digits, '_' and '-'");
         }
         return id;
-    }
-
-    private static void writeInfo(JsonGenerator out, String runId, Optional<RunStatus> known) throws IOException {
-        String status = known.map(RunStatus::getCondition)
-                .map(condition -> switch (condition) {
-                    case completed -> "FINISHED";
-                    case failed -> "FAILED";
-                    case killed -> "KILLED";
-                    default -> "RUNNING";
-                })
-                .orElse("RUNNING");
-        writeInfo(
-                out,
-                runId,
-                known.map(RunStatus::getRunName).orElse(""),
-                known.map(RunStatus::getProject).orElse(DEFAULT_EXPERIMENT),
-                status,
-                known.map(RunStatus::getStartedAtMs).orElse(0L),
-                0);
     }
 
     private static void writeInfo(

@@ -112,15 +112,15 @@ final class NamedRun {
     }
 
     /**
-     * Takes in all numbers of a step at once, as a sender that repeats its latest ones has them: the same numbers as before
-     * are no step and say that the process lives.
+     * Takes in all numbers of a step at once, as a sender that repeats its latest ones has them: none that is other than
+     * before is no step and says that the process lives.
      *
      * @param givenStep the step, null where the sender gives none: it is the next one then
      */
     void export(Map<String, Double> all, @Nullable Long givenStep, long atMs) {
         complete();
         timestampMs = atMs;
-        if (all.equals(lastExport)) {
+        if (lastExport.entrySet().containsAll(all.entrySet())) {
             Heartbeat heartbeat = new Heartbeat();
             heartbeat.setLastStep(numbers.lastStep());
             tell(numbers.lastStep(), null, atMs, heartbeat);
@@ -128,9 +128,8 @@ final class NamedRun {
         }
         lastExport = Map.copyOf(all);
         all.forEach(numbers::put);
-        Long step = givenStep != null ? givenStep : numbers.givenStep();
-        openStep = step != null ? step : numbers.lastStep() + 1;
-        complete();
+        tell(numbers.complete(givenStep));
+        openStep = numbers.lastStep();
     }
 
     /** Whether nothing was told of it yet. */
@@ -170,7 +169,11 @@ final class NamedRun {
             factsToTell = false;
             tell(null, null, timestampMs == 0 ? System.currentTimeMillis() : timestampMs, copyOf(facts));
         }
-        for (MetricStream.Happening happening : numbers.complete(openStep)) {
+        tell(numbers.complete(openStep));
+    }
+
+    private void tell(List<MetricStream.Happening> happenings) {
+        for (MetricStream.Happening happening : happenings) {
             tell(happening.step(), happening.epoch(), timestampMs, happening.body());
         }
     }
@@ -199,11 +202,7 @@ final class NamedRun {
         return attempt;
     }
 
-    private void tell(
-            @Nullable Long step,
-            @Nullable Double epoch,
-            long atMs,
-            Object body) {
+    private void tell(@Nullable Long step, @Nullable Double epoch, long atMs, Object body) {
         TrainingEvent event = new TrainingEvent();
         event.setRunId(runId);
         event.setAttempt(attempt);
@@ -220,7 +219,7 @@ final class NamedRun {
         }
     }
 
-    private static RunStarted copyOf(RunStarted facts) {
+    static RunStarted copyOf(RunStarted facts) {
         RunStarted copy = new RunStarted();
         for (int field = 0; field < facts.getSchema().getFields().size(); field++) {
             copy.put(field, facts.get(field));

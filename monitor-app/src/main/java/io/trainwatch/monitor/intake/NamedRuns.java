@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.intake;
 
+import io.trainwatch.event.RunStarted;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.monitor.intake.IntakeCounters.Loss;
 import io.trainwatch.monitor.intake.IntakeCounters.Protocol;
@@ -17,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -86,6 +88,21 @@ final class NamedRuns implements AutoCloseable {
             }
         }
         return run;
+    }
+
+    /** What was declared of a run here; null if it is not known here. */
+    @Nullable
+    RunStarted declaredOf(String runId) {
+        NamedRun run;
+        synchronized (runs) {
+            run = runs.get(runId);
+        }
+        if (run == null) {
+            return null;
+        }
+        synchronized (run) {
+            return run.isNew() ? null : NamedRun.copyOf(run.facts());
+        }
     }
 
     private NamedRun continued(String runId) {

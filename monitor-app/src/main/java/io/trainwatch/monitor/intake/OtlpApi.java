@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  *       point that names a split ({@code split, stage, phase}) leads the name, others follow it.
  *   <li>The step is that of an attribute ({@code step, iteration, global_step}) or of a metric of such a name. Where none is
  *       given, as by Megatron-LM, each export that brings other numbers than the one before is a further step, and one that
- *       brings the same says that the process lives.
+ *       brings none says that the process lives.
  * </ul>
  */
 final class OtlpApi implements Endpoints {
@@ -64,7 +64,8 @@ final class OtlpApi implements Endpoints {
     /** Names that trainers put before all of theirs. */
     private static final String MEGATRON = "megatron.";
 
-    private static final Map<String, String> ALSO_KNOWN_AS = Map.of("training.step_duration_ms", "training.step_time_ms");
+    private static final Map<String, String> ALSO_KNOWN_AS =
+            Map.of("training.step_duration_ms", "training.step_time_ms");
     private static final int MAX_HISTOGRAMS = 10_000;
 
     private final Gateway gateway;
@@ -117,7 +118,9 @@ final class OtlpApi implements Endpoints {
                     .setErrorMessage("a resource names no run: set one of the attributes " + RUN_ID_ATTRIBUTES);
         }
         if (json) {
-            context.result(JsonFormat.printer().omittingInsignificantWhitespace().print(response))
+            context.result(JsonFormat.printer()
+                            .omittingInsignificantWhitespace()
+                            .print(response))
                     .contentType(JSON);
         } else {
             context.result(response.build().toByteArray()).contentType(PROTOBUF);
@@ -126,8 +129,7 @@ final class OtlpApi implements Endpoints {
 
     private static boolean isJson(Context context) throws Problem {
         String given = context.contentType();
-        String type =
-                given == null ? "" : given.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        String type = given == null ? "" : given.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
         if (type.equals(JSON) || type.equals(PROTOBUF)) {
             return type.equals(JSON);
         }
@@ -142,13 +144,11 @@ final class OtlpApi implements Endpoints {
                 return ExportMetricsServiceRequest.parseFrom(body);
             }
             ExportMetricsServiceRequest.Builder request = ExportMetricsServiceRequest.newBuilder();
-            JsonFormat.parser()
-                    .ignoringUnknownFields()
-                    .merge(new String(body, StandardCharsets.UTF_8), request);
+            JsonFormat.parser().ignoringUnknownFields().merge(new String(body, StandardCharsets.UTF_8), request);
             return request.build();
         } catch (InvalidProtocolBufferException e) {
-            throw Problem.badRequest("the body is no ExportMetricsServiceRequest: "
-                    + RequestBody.shown(String.valueOf(e.getMessage())));
+            throw Problem.badRequest(
+                    "the body is no ExportMetricsServiceRequest: " + RequestBody.shown(String.valueOf(e.getMessage())));
         }
     }
 

@@ -38,7 +38,7 @@ final class AlertReader implements AutoCloseable {
     private static final Duration FIRST_RETRY = Duration.ofMillis(500);
     private static final Duration LONGEST_RETRY = Duration.ofSeconds(15);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(4);
-    private static final Duration POSITION_LIMIT = Duration.ofSeconds(2);
+    private static final Duration LOOK_BACK = Duration.ofMinutes(10);
     private static final int MAX_ALERTS = 500;
 
     /** Deals with alerts; called by one thread only. */
@@ -77,7 +77,10 @@ final class AlertReader implements AutoCloseable {
         client.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         client.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         client.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        client.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "by_duration:PT10M");
+        // Only where a committed place is gone with its alerts; a new group is placed below. "by_duration" looks for a
+        // place
+        // in an empty partition again after half a minute only, and a first alert there would wait for that.
+        client.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
         client.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, OneReader.class.getName());
         client.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, MAX_ALERTS);
         // An instance that died gives its sinks to another one after this.
@@ -136,10 +139,10 @@ final class AlertReader implements AutoCloseable {
 
             @Override
             public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+                placeNew(from, partitions);
                 reads = !partitions.isEmpty();
             }
         });
-        Set<TopicPartition> unplaced = new HashSet<>();
         while (closing.getCount() > 0) {
             List<Alert> alerts = new ArrayList<>();
             ConsumerRecords<byte[], byte[]> records = from.poll(LONGEST_POLL);
@@ -150,31 +153,41 @@ final class AlertReader implements AutoCloseable {
             if (!takenOver) {
                 takenOver = true;
                 listener.takeOver();
-                // The place of a new group is committed at once, so that it counts from here on, however long it is
-                // away.
-                unplaced.clear();
-                unplaced.addAll(from.assignment());
             }
             listener.handle(alerts);
-            if (!records.isEmpty() || !unplaced.isEmpty()) {
-                commit(from, records, unplaced);
+            if (!records.isEmpty()) {
+                commit(from, records.nextOffsets());
             }
         }
     }
 
-    private void commit(
-            KafkaConsumer<byte[], byte[]> from,
-            ConsumerRecords<byte[], byte[]> dealtWith,
-            Set<TopicPartition> unplaced) {
-        Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>(dealtWith.nextOffsets());
-        try {
-            for (TopicPartition partition : unplaced) {
-                if (!offsets.containsKey(partition)) {
-                    offsets.put(partition, new OffsetAndMetadata(from.position(partition, POSITION_LIMIT)));
-                }
+    /** Commits the place of a new group at once, so that it counts from there on, however long it is away. */
+    private void placeNew(KafkaConsumer<byte[], byte[]> from, Collection<TopicPartition> partitions) {
+        Set<TopicPartition> unplaced = new HashSet<>(partitions);
+        from.committed(unplaced).forEach((partition, place) -> {
+            if (place != null) {
+                unplaced.remove(partition);
             }
-            from.commitSync(offsets);
-            unplaced.clear();
+        });
+        if (unplaced.isEmpty()) {
+            return;
+        }
+        Map<TopicPartition, Long> ends = from.endOffsets(unplaced);
+        long since = System.currentTimeMillis() - LOOK_BACK.toMillis();
+        Map<TopicPartition, Long> times = new HashMap<>();
+        unplaced.forEach(partition -> times.put(partition, since));
+        Map<TopicPartition, OffsetAndMetadata> places = new HashMap<>();
+        from.offsetsForTimes(times).forEach((partition, first) -> {
+            long place = first != null ? first.offset() : ends.getOrDefault(partition, 0L);
+            from.seek(partition, place);
+            places.put(partition, new OffsetAndMetadata(place));
+        });
+        commit(from, places);
+    }
+
+    private void commit(KafkaConsumer<byte[], byte[]> from, Map<TopicPartition, OffsetAndMetadata> places) {
+        try {
+            from.commitSync(places);
         } catch (KafkaException e) {
             LOG.warn("Group {} could not commit; what it dealt with may come again: {}", group, e.toString());
         }

@@ -36,6 +36,7 @@ final class Incident {
     /** Bytes of all episodes: with them an incident fits a record of the topic. */
     static final int MAX_BYTES = 300_000;
 
+    private static final int MAX_NAME = 256;
     private static final int MAX_WHOLE_BYTES = 16_000;
     private static final byte VERSION = 1;
 
@@ -143,13 +144,18 @@ final class Incident {
         slim.setAlertId(alert.getAlertId());
         slim.setRunId(alert.getRunId());
         slim.setAttempt(alert.getAttempt());
-        slim.setProject(alert.getProject());
-        slim.setRunName(alert.getRunName());
+        slim.setProject(cut(alert.getProject()));
+        slim.setRunName(cut(alert.getRunName()));
         slim.setDetector(alert.getDetector());
         slim.setSeverity(alert.getSeverity());
         slim.setState(alert.getState());
         slim.setScope(PlainText.cut(alert.getScope(), 100));
         slim.setOnsetStep(alert.getOnsetStep());
+        slim.setLastStep(alert.getLastStep());
+        slim.setResolvedStep(alert.getResolvedStep());
+        slim.setCheckpointStep(alert.getCheckpointStep());
+        slim.setCheckpointPath(cut(alert.getCheckpointPath()));
+        slim.setAcceleratorSecondsLost(alert.getAcceleratorSecondsLost());
         slim.setOpenedAtMs(alert.getOpenedAtMs());
         slim.setChangedAtMs(alert.getChangedAtMs());
         slim.setMessage(PlainText.cut(alert.getMessage(), 100));
@@ -158,6 +164,10 @@ final class Incident {
         slim.setConfigVersion("");
         slim.setLabels(Map.of());
         return slim;
+    }
+
+    private static @Nullable String cut(@Nullable String name) {
+        return name == null ? null : PlainText.cut(name, MAX_NAME);
     }
 
     static boolean isResolved(Alert alert) {

@@ -76,7 +76,9 @@ public final class NotifyCounters {
 
     /** Pages that a sink took, of any kind. */
     long deliveredPages(String sink) {
-        return Arrays.stream(Kind.values()).mapToLong(kind -> toldPages(sink, kind)).sum();
+        return Arrays.stream(Kind.values())
+                .mapToLong(kind -> toldPages(sink, kind))
+                .sum();
     }
 
     /** How often anything began to hold a page back. */

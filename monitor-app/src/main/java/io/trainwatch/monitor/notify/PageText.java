@@ -206,7 +206,8 @@ final class PageText {
         if (lost != null && lost > 0) {
             facts.add(new Fact("Accelerator time since the onset", hours(lost)));
         }
-        List<Alert> others = episodes.stream().filter(alert -> !isSame(alert, lead)).toList();
+        List<Alert> others =
+                episodes.stream().filter(alert -> !isSame(alert, lead)).toList();
         if (!others.isEmpty()) {
             facts.add(new Fact(
                     "In the same run",

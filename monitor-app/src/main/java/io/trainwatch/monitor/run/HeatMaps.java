@@ -93,7 +93,8 @@ final class HeatMaps implements Persistent {
 
     /** Statistics of a batch at a step; those of evaluation data are of other inputs and left out. */
     void add(long step, BatchStats stats) {
-        if (stats.getFeatures() == null || !RunState.splitScope(stats.getSplit()).equals("train")) {
+        if (stats.getFeatures() == null
+                || !RunState.splitScope(stats.getSplit()).equals("train")) {
             return;
         }
         Map<String, Row> rows = maps.get(Measure.FEATURE_SHIFT);

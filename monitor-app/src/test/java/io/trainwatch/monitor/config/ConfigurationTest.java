@@ -94,8 +94,10 @@ class ConfigurationTest {
                 """, "FILE:2: http.prot: unknown key; allowed under http: advertised, host, port, token_file");
         assertRejected(
                 "detectors: on\n",
-                "FILE:1: detectors: unknown key; allowed at the top: detection, http, intake, kafka, metrics, monitor");
-        assertRejected("http: on\n", "FILE:1: http: a section, not a value; allowed in it: advertised, host, port, token_file");
+                "FILE:1: detectors: unknown key; allowed at the top: commands, detection, http, intake, kafka, metrics, monitor, notify");
+        assertRejected(
+                "http: on\n",
+                "FILE:1: http: a section, not a value; allowed in it: advertised, host, port, token_file");
         assertRejected(
                 "http:\n  port:\n    number: 1\n",
                 "FILE:3: http.port.number: unknown key; allowed under http: advertised, host, port, token_file");

@@ -63,12 +63,12 @@ class ContainerFilesTest {
 
     @Test
     void compose_follows_its_specification() throws IOException {
-        ObjectNode specification =
-                (ObjectNode) Documents.json(Path.of("src/test/resources/io/trainwatch/monitor/deploy/compose-spec.json"));
+        ObjectNode specification = (ObjectNode)
+                Documents.json(Path.of("src/test/resources/io/trainwatch/monitor/deploy/compose-spec.json"));
         // Not absolute, as the validator wants one; nothing refers to it.
         specification.remove("$id");
-        JsonSchema schema = JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
-                .getSchema(specification);
+        JsonSchema schema =
+                JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(specification);
 
         assertThat(schema.validate(compose())).isEmpty();
         assertThat(schema.validate("{\"services\": {\"x\": {\"imagee\": \"y\"}}}", InputFormat.JSON))
@@ -81,7 +81,10 @@ class ContainerFilesTest {
             assertThat(service.get("image").textValue()).as(name).matches(".+:v?\\d+\\.\\d+\\.\\d+");
             assertThat(service.has("mem_limit") && service.has("cpus")).as(name).isTrue();
             assertThat(service.get("restart").textValue()).as(name).isEqualTo("unless-stopped");
-            assertThat(service.get("cap_drop")).as(name).extracting(JsonNode::textValue).containsExactly("ALL");
+            assertThat(service.get("cap_drop"))
+                    .as(name)
+                    .extracting(JsonNode::textValue)
+                    .containsExactly("ALL");
             boolean ofImage = service.has("build");
             boolean disabled = service.at("/healthcheck/disable").asBoolean();
             assertThat(ofImage || disabled || service.at("/healthcheck/test").size() > 1)
@@ -97,18 +100,25 @@ class ContainerFilesTest {
         assertThat(ofEveryService("ports"))
                 .hasSize(5)
                 .allSatisfy(port -> assertThat(port.textValue()).startsWith("127.0.0.1:"));
-        services().forEach((name, service) -> service.path("environment").fields().forEachRemaining(variable -> {
-            if (Pattern.compile("PASSWORD|TOKEN|SECRET").matcher(variable.getKey()).find()) {
-                assertThat(variable.getValue().textValue()).as(variable.getKey()).startsWith("/run/secrets/");
-            }
-        }));
+        services()
+                .forEach((name, service) -> service.path("environment")
+                        .properties()
+                        .forEach(variable -> {
+                            if (Pattern.compile("PASSWORD|TOKEN|SECRET")
+                                    .matcher(variable.getKey())
+                                    .find()) {
+                                assertThat(variable.getValue().textValue())
+                                        .as(variable.getKey())
+                                        .startsWith("/run/secrets/");
+                            }
+                        }));
         Set<String> declared = names(compose().get("secrets"));
         assertThat(ofEveryService("secrets"))
                 .extracting(JsonNode::textValue)
                 .isSubsetOf(declared)
                 .containsAll(declared);
-        assertThat(compose().get("secrets")).allSatisfy(secret -> assertThat(secret.get("file").textValue())
-                .startsWith("./secrets/"));
+        assertThat(compose().get("secrets"))
+                .allSatisfy(secret -> assertThat(secret.get("file").textValue()).startsWith("./secrets/"));
         assertThat(Files.readString(ROOT.resolve(".gitignore"))).contains("docker/secrets/\n");
         assertThat(Files.readString(ROOT.resolve(".dockerignore"))).contains("docker/secrets\n");
     }
@@ -141,7 +151,8 @@ class ContainerFilesTest {
                         "../grafana/dashboards");
         assertThat(arguments("prometheus")).contains("--config.file=/etc/prometheus/prometheus.yml");
         assertThat(arguments("alertmanager")).contains("--config.file=/etc/alertmanager/alertmanager.yml");
-        assertThat(services().get("grafana")
+        assertThat(services()
+                        .get("grafana")
                         .at("/environment/GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH")
                         .textValue())
                 .isEqualTo("/etc/grafana/dashboards/fleet.json");
@@ -160,11 +171,12 @@ class ContainerFilesTest {
                 .matcher(configurations.replace("1@kafka:19093", ""))
                 .results()
                 .toList();
-        assertThat(calls).hasSizeGreaterThan(6).allSatisfy(call -> assertThat(ports)
-                .containsEntry(call.group(1), Integer.parseInt(call.group(2))));
-        services().forEach((name, service) -> assertThat(names(service.path("depends_on")))
-                .as(name)
-                .isSubsetOf(services));
+        assertThat(calls)
+                .hasSizeGreaterThan(6)
+                .allSatisfy(call -> assertThat(ports).containsEntry(call.group(1), Integer.parseInt(call.group(2))));
+        services()
+                .forEach((name, service) ->
+                        assertThat(names(service.path("depends_on"))).as(name).isSubsetOf(services));
     }
 
     @Test
@@ -175,7 +187,9 @@ class ContainerFilesTest {
         assertThat(names(services().get("kafka").get("environment")))
                 .hasSizeGreaterThan(10)
                 .allSatisfy(name -> assertThat(known)
-                        .contains(name.replaceFirst("KAFKA_", "").toLowerCase(Locale.ROOT).replace('_', '.')));
+                        .contains(name.replaceFirst("KAFKA_", "")
+                                .toLowerCase(Locale.ROOT)
+                                .replace('_', '.')));
     }
 
     @Test
@@ -192,10 +206,11 @@ class ContainerFilesTest {
             variables.remove(LAUNCHER_VARIABLE);
             assertThat(EnvironmentNames.all()).as(environment.getKey()).containsAll(variables.keySet());
             variables.computeIfPresent("TRAINWATCH_HTTP_TOKEN_FILE", (name, file) -> token.toString());
+            variables.replaceAll((name, value) -> value.replace("$(POD_NAME)", "trainwatch-0"));
             var unused = Configuration.read(null, variables, Map.of());
         }
-        assertThat(environments.get("monitor")).hasSize(4);
-        assertThat(environments.get("statefulset")).hasSize(6);
+        assertThat(environments.get("monitor")).hasSize(6);
+        assertThat(environments.get("statefulset")).hasSize(7);
         assertThat(Files.readString(ROOT.resolve("monitor-app/src/main/distribution/bin/trainwatch")))
                 .contains("${" + LAUNCHER_VARIABLE + ":-}");
     }
@@ -205,7 +220,10 @@ class ContainerFilesTest {
         List<String> dockerfile = Files.readAllLines(DOCKER.resolve("Dockerfile"));
         assertThat(dockerfile).contains("ENTRYPOINT [\"/opt/trainwatch/bin/trainwatch\"]", "CMD [\"monitor\"]");
 
-        assertThat(List.of(arguments("monitor"), arguments("trainers"), texts(monitorContainer().get("args"))))
+        assertThat(List.of(
+                        arguments("monitor"),
+                        arguments("trainers"),
+                        texts(monitorContainer().get("args"))))
                 .allSatisfy(CommandLines::assertAccepted);
     }
 
@@ -224,8 +242,7 @@ class ContainerFilesTest {
         assertThat(lines).contains("USER 10001:10001", "EXPOSE 8280");
         assertThat(lines).anyMatch(line -> line.startsWith("HEALTHCHECK ") && line.endsWith("CMD [\"healthy\"]"));
         assertThat(DOCKER.resolve("healthy")).isExecutable();
-        assertThat(Files.readString(ROOT.resolve("monitor-app/pom.xml")))
-                .contains("<finalName>trainwatch</finalName>");
+        assertThat(Files.readString(ROOT.resolve("monitor-app/pom.xml"))).contains("<finalName>trainwatch</finalName>");
         assertThat(monitorContainer().at("/image").textValue())
                 .isEqualTo(services().get("monitor").get("image").textValue());
     }
@@ -240,11 +257,10 @@ class ContainerFilesTest {
         }
         assertThat(yaml(KUBERNETES.resolve("kustomization.yaml")).get("resources"))
                 .extracting(JsonNode::textValue)
-                .containsExactlyInAnyOrderElementsOf(
-                        Documents.files(KUBERNETES, ".yaml").stream()
-                                .map(file -> file.getFileName().toString())
-                                .filter(name -> !name.equals("kustomization.yaml"))
-                                .toList());
+                .containsExactlyInAnyOrderElementsOf(Documents.files(KUBERNETES, ".yaml").stream()
+                        .map(file -> file.getFileName().toString())
+                        .filter(name -> !name.equals("kustomization.yaml"))
+                        .toList());
     }
 
     @Test
@@ -285,7 +301,8 @@ class ContainerFilesTest {
                 .extracting(probe -> container.at("/" + probe + "/httpGet/path").textValue())
                 .containsExactly("/health/live", "/health/live", "/health/ready");
 
-        String secret = set.at("/spec/template/spec/volumes/0/secret/secretName").textValue();
+        String secret =
+                set.at("/spec/template/spec/volumes/0/secret/secretName").textValue();
         JsonNode credentials =
                 byName.get("PodMonitor trainwatch").at("/spec/podMetricsEndpoints/0/authorization/credentials");
         assertThat(credentials.get("name").textValue()).isEqualTo(secret);
@@ -296,9 +313,12 @@ class ContainerFilesTest {
                 .contains("create secret generic " + secret + " --from-literal="
                         + credentials.get("key").textValue() + "=");
         Set<String> volumes = new HashSet<>();
-        elements(set.at("/spec/template/spec/volumes")).forEach(v -> volumes.add(v.get("name").textValue()));
-        elements(set.at("/spec/volumeClaimTemplates")).forEach(v -> volumes.add(v.at("/metadata/name").textValue()));
-        assertThat(elements(container.get("volumeMounts")).map(mount -> mount.get("name").textValue()))
+        elements(set.at("/spec/template/spec/volumes"))
+                .forEach(v -> volumes.add(v.get("name").textValue()));
+        elements(set.at("/spec/volumeClaimTemplates"))
+                .forEach(v -> volumes.add(v.at("/metadata/name").textValue()));
+        assertThat(elements(container.get("volumeMounts"))
+                        .map(mount -> mount.get("name").textValue()))
                 .containsExactlyInAnyOrderElementsOf(volumes);
     }
 
@@ -321,7 +341,7 @@ class ContainerFilesTest {
 
     private static Map<String, JsonNode> services() throws IOException {
         Map<String, JsonNode> services = new HashMap<>();
-        compose().get("services").fields().forEachRemaining(one -> services.put(one.getKey(), one.getValue()));
+        compose().get("services").properties().forEach(one -> services.put(one.getKey(), one.getValue()));
         return services;
     }
 
@@ -351,8 +371,9 @@ class ContainerFilesTest {
 
     private static JsonNode environmentOf(JsonNode container) {
         ObjectNode environment = new ObjectMapper().createObjectNode();
-        container.get("env").forEach(variable ->
-                environment.set(variable.get("name").textValue(), variable.get("value")));
+        container
+                .get("env")
+                .forEach(variable -> environment.set(variable.get("name").textValue(), variable.path("value")));
         return environment;
     }
 
@@ -365,7 +386,7 @@ class ContainerFilesTest {
 
     private static Map<String, String> ours(JsonNode environment) {
         Map<String, String> ours = new HashMap<>();
-        environment.fields().forEachRemaining(variable -> {
+        environment.properties().forEach(variable -> {
             if (variable.getKey().startsWith("TRAINWATCH_")) {
                 ours.put(variable.getKey(), variable.getValue().asText());
             }

@@ -32,7 +32,10 @@ final class Documents {
     /** The documents of a text, parted by {@code ---}; anchors and merge keys are resolved. */
     static List<JsonNode> yamls(String text) {
         return StreamSupport.stream(
-                        new Yaml(new SafeConstructor(new LoaderOptions())).loadAll(text).spliterator(), false)
+                        new Yaml(new SafeConstructor(new LoaderOptions()))
+                                .loadAll(text)
+                                .spliterator(),
+                        false)
                 .map(document -> JSON.<JsonNode>valueToTree(document))
                 .toList();
     }

@@ -9,11 +9,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
 import io.trainwatch.event.StepCompleted;
+import io.trainwatch.monitor.board.OpenCommands;
+import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.deploy.Dashboard.LabelValues;
 import io.trainwatch.monitor.deploy.Dashboard.Query;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
+import io.trainwatch.monitor.intake.Intake;
 import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.notify.Notifier;
+import io.trainwatch.monitor.notify.NotifyMetrics;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
 import io.trainwatch.monitor.web.BearerToken;
@@ -28,6 +33,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -62,9 +68,9 @@ class WatchingTest {
             "project", ".*",
             "instance", ".*");
 
-    /** What is empty while all is well, or while no sink is configured. */
+    /** What is empty while all is well. */
     private static final Set<String> EMPTY =
-            Set.of("monitor: annotation Monitor alerts", "monitor: Pages, A", "monitor: Oldest page that waits, A");
+            Set.of("monitor: annotation Monitor alerts", "monitor: Receivers that take nothing, A");
 
     @TempDir
     static Path dir;
@@ -77,18 +83,35 @@ class WatchingTest {
 
     @BeforeAll
     static void start() throws Exception {
-        EmbeddedKafka kafka = started(EmbeddedKafka.start(dir.resolve("kafka"), 0));
-        Monitor monitor =
-                started(Monitor.start(MonitorSettings.forBroker(kafka.bootstrapServers(), dir.resolve("state"))));
+        EmbeddedKafka kafka = started(
+                // A broker that is late with its own heartbeats, because the machine is busy, is fenced.
+                EmbeddedKafka.start(dir.resolve("kafka"), 0, Map.of("broker.session.timeout.ms", "60000")));
+        MonitorSettings settings = MonitorSettings.forBroker(kafka.bootstrapServers(), dir.resolve("state"));
+        Monitor monitor = started(Monitor.start(settings));
         // Metrics of the stores are looked for once a minute: here they are there from the start.
         assertThat(monitor.awaitRunning(LIMIT)).isTrue();
         Metrics metrics = started(new Metrics(monitor, MetricsSettings.DEFAULT, "1.0"));
+        Configuration configuration = Configuration.read(
+                Files.writeString(dir.resolve("trainwatch.yaml"), "notify: {sinks: [{name: here, type: log}]}"),
+                Map.of(),
+                Map.of());
+        Notifier notifier = started(Notifier.start(
+                configuration.notifySettings(), settings, new OpenCommands(InstantSource.system()), null));
+        Intake intake = started(Intake.start(
+                configuration.intake(),
+                kafka.bootstrapServers(),
+                Map.of(),
+                monitor.topics().events(),
+                monitor.board(),
+                run -> List.of()));
+        metrics.prometheus().register(intake.metrics());
+        metrics.prometheus().register(new NotifyMetrics(notifier));
         web = started(WebServer.start(
                 new HttpSettings("127.0.0.1", 0, new BearerToken(TOKEN)),
                 monitor.board(),
                 metrics.prometheus(),
                 () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
-                List.of()));
+                intake.endpoints()));
         int alertmanager = Service.freePort();
         started(Service.alertmanager(alertmanagerConfiguration(receiver()), dir.resolve("data"), alertmanager));
         prometheus = started(
@@ -206,6 +229,19 @@ class WatchingTest {
 
     @Test
     @Order(6)
+    void the_health_check_of_the_image_says_whether_it_judges() throws Exception {
+        Path healthy = ROOT.resolve("docker/healthy");
+
+        assertThat(Programs.run(Path.of("/usr/bin/env"), "TRAINWATCH_HTTP_PORT=" + web.port(), healthy)
+                        .exitCode())
+                .isZero();
+        assertThat(Programs.run(Path.of("/usr/bin/env"), "TRAINWATCH_HTTP_PORT=" + Service.freePort(), healthy)
+                        .exitCode())
+                .isEqualTo(1);
+    }
+
+    @Test
+    @Order(7)
     void a_prometheus_with_native_histograms_gets_them_and_the_dashboard_reads_them() throws Exception {
         try (Service other = Service.prometheus(
                 prometheusConfiguration(Service.freePort()), dir.resolve("native"), "native-histograms")) {
@@ -357,7 +393,9 @@ class WatchingTest {
                 for (long step = 1; !ended; step++) {
                     StepCompleted details = new StepCompleted();
                     details.setLoss(
-                            step >= sickFrom ? Double.NaN : 1 + 2 / Math.sqrt((double) step) + 0.01 * noise.nextGaussian());
+                            step >= sickFrom
+                                    ? Double.NaN
+                                    : 1 + 2 / Math.sqrt((double) step) + 0.01 * noise.nextGaussian());
                     details.setGradNorm(1 + 0.1 * noise.nextDouble());
                     details.setLearningRate(0.001);
                     details.setStepTimeSeconds(0.25);

@@ -277,7 +277,9 @@ class AbnormalInputTest implements DetectorContract {
                             run,
                             600,
                             batch -> batch.setFeatures(List.of(
-                                    feature("corner", -0.8, 0.01), feature("middle", 0, 1), feature("edge", 0.1, 0.9))));
+                                    feature("corner", -0.8, 0.01),
+                                    feature("middle", 0, 1),
+                                    feature("edge", 0.1, 0.9))));
                 })
                 .only(ABNORMAL_INPUT);
         assertThat(scale.scope()).isEqualTo("train/scale");

@@ -121,6 +121,15 @@ class ExplodingGradientTest implements DetectorContract {
         assertThat(start.message()).isEqualTo("gradient norm is 300 at step 11, within the first 50 points, and grows");
     }
 
+    @Test
+    void a_norm_of_fifty_in_the_first_steps_is_none_though_it_jumped() {
+        assertThat(Judging.of(run -> run.steps(10)
+                                .steps(1, (body, step) -> body.setGradNorm(50.0))
+                                .steps(50))
+                        .episodes(EXPLODING_GRADIENT))
+                .isEmpty();
+    }
+
     @ParameterizedTest
     @ValueSource(doubles = {5, -5, 0})
     void large_norms_that_stay_are_the_scale_of_the_run_whatever_the_sign_of_the_loss(double level) {

@@ -209,7 +209,8 @@ class FeatureDriftTest implements DetectorContract {
 
     @Test
     void small_batches_without_a_drift_are_quiet() {
-        assertThat(Judging.of(run -> small(run, 3000, 0)).episodes(FEATURE_DRIFT)).isEmpty();
+        assertThat(Judging.of(run -> small(run, 3000, 0)).episodes(FEATURE_DRIFT))
+                .isEmpty();
     }
 
     @Test

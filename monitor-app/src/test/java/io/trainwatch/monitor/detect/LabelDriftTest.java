@@ -154,7 +154,8 @@ class LabelDriftTest implements DetectorContract {
         assertThat(order.openedStep()).isEqualTo(40);
         assertThat(order.highest()).isEqualTo(Severity.warning);
         assertThat(order.message())
-                .startsWith("labels come in an order: 100 % of their variance lies between batches, of shuffled ones none");
+                .startsWith(
+                        "labels come in an order: 100 % of their variance lies between batches, of shuffled ones none");
     }
 
     @Test

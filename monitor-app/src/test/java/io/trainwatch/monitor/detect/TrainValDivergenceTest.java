@@ -185,8 +185,9 @@ class TrainValDivergenceTest implements DetectorContract {
         assertThat(gap.openedStep()).isEqualTo(800);
         assertThat(gap.highest()).isEqualTo(Severity.warning);
         assertThat(gap.message())
-                .matches("the training loss went from 1\\.9\\d* to 0\\.04\\d*, the evaluation loss never below 1\\.5\\d*:"
-                        + " 7\\d\\.?\\d* % of what was gained is learned by heart.*");
+                .matches(
+                        "the training loss went from 1\\.9\\d* to 0\\.04\\d*, the evaluation loss never below 1\\.5\\d*:"
+                                + " 7\\d\\.?\\d* % of what was gained is learned by heart.*");
     }
 
     @Test

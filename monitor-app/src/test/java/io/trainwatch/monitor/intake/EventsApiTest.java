@@ -13,6 +13,7 @@ import io.trainwatch.run.CommandAction;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -172,6 +173,7 @@ class EventsApiTest {
         Command stop = new Command();
         stop.setCommandId("c1");
         stop.setRunId("doomed");
+        stop.setAttempt(2);
         stop.setAction(CommandAction.stop);
         stop.setReason("loss is NaN");
         stop.setIssuedAtMs(1L);
@@ -179,8 +181,9 @@ class EventsApiTest {
         rig.commands.put("doomed", List.of(stop));
 
         assertThat(rig.post(PATH, step("doomed", 1) + "\n" + step("doomed", 2)).body())
-                .isEqualTo("{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\","
-                        + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
+                .isEqualTo(
+                        "{\"accepted\":2,\"rejected\":[],\"commands\":[{\"command_id\":\"c1\",\"run_id\":\"doomed\",\"attempt\":2,"
+                                + "\"action\":\"stop\",\"reason\":\"loss is NaN\",\"issued_at_ms\":1,\"expires_at_ms\":99}]}");
     }
 
     @Test
@@ -188,7 +191,7 @@ class EventsApiTest {
         List<Socket> slow = new ArrayList<>();
         try {
             for (int i = 0; i < SETTINGS.maxRequests(); i++) {
-                Socket socket = new Socket("127.0.0.1", rig.web.port());
+                Socket socket = new Socket(InetAddress.getLoopbackAddress(), rig.web.port());
                 slow.add(socket);
                 OutputStream out = socket.getOutputStream();
                 out.write(("POST " + PATH + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx")

@@ -39,9 +39,9 @@ class HttpTrainerTest {
     void a_training_is_judged_and_an_outage_of_the_monitor_loses_and_doubles_nothing() throws Exception {
         Path token = Files.writeString(dir.resolve("token"), TOKEN);
         try (EmbeddedKafka kafka = EmbeddedKafka.start(dir.resolve("kafka"), 0);
-                Monitor monitor = Monitor.start(MonitorSettings.forBroker(
-                                kafka.bootstrapServers(), dir.resolve("state"))
-                        .withPartitions(2));
+                Monitor monitor =
+                        Monitor.start(MonitorSettings.forBroker(kafka.bootstrapServers(), dir.resolve("state"))
+                                .withPartitions(2));
                 Intake intake = Intake.start(
                         IntakeSettings.DEFAULT,
                         kafka.bootstrapServers(),

@@ -87,11 +87,12 @@ class MlflowApiTest {
         log(run, "lr", 0.1, 1);
         log(run, "loss", 2, 2);
 
-        await().atMost(LIMIT).untilAsserted(() -> assertThat(told(run))
-                .containsExactly(
-                        "{\"event_type\":\"run_started\"}",
-                        "{\"event_type\":\"step_completed\",\"step\":1,\"loss\":1.0,\"learning_rate\":0.1}",
-                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.0}"));
+        await().atMost(LIMIT)
+                .untilAsserted(() -> assertThat(told(run))
+                        .containsExactly(
+                                "{\"event_type\":\"run_started\"}",
+                                "{\"event_type\":\"step_completed\",\"step\":1,\"loss\":1.0,\"learning_rate\":0.1}",
+                                "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.0}"));
     }
 
     @Test
@@ -124,6 +125,7 @@ class MlflowApiTest {
         log(run, "test_accuracy", 0.9, 0);
         rig.post(API + "runs/log-batch", """
                 {"run_id":"%s","metrics":[
+                  {"key":"loss","value":1.25,"timestamp":1700000000000,"step":11},
                   {"key":"train_loss","value":9.5,"timestamp":1700000000000,"step":11},
                   {"key":"train_runtime","value":3,"timestamp":1700000000000,"step":11}]}""".formatted(run));
         finish(run, "KILLED");
@@ -134,7 +136,8 @@ class MlflowApiTest {
                         "{\"event_type\":\"step_completed\",\"step\":10,\"loss\":1.5}",
                         "{\"event_type\":\"evaluation_completed\",\"step\":10,\"split\":\"test\",\"metrics\":{\"accuracy\":0.9}}",
                         "{\"event_type\":\"evaluation_completed\",\"step\":10,\"split\":\"val\",\"metrics\":{\"loss\":1.25}}",
-                        "{\"event_type\":\"run_finished\",\"step\":10,\"status\":\"killed\"}");
+                        "{\"event_type\":\"step_completed\",\"step\":11,\"loss\":1.25}",
+                        "{\"event_type\":\"run_finished\",\"step\":11,\"status\":\"killed\"}");
     }
 
     @Test
@@ -172,7 +175,11 @@ class MlflowApiTest {
         finish(run, "FINISHED");
 
         assertThat(told(run)).contains("{\"event_type\":\"step_completed\",\"attempt\":3,\"step\":50,\"loss\":1.0}");
-        assertThat(get(API + "runs/get?run_id=unheard-of").get("run").get("info").get("status").asText())
+        assertThat(get(API + "runs/get?run_id=unheard-of")
+                        .get("run")
+                        .get("info")
+                        .get("status")
+                        .asText())
                 .isEqualTo("RUNNING");
     }
 
@@ -210,8 +217,10 @@ class MlflowApiTest {
         HttpResponse<String> nameless = rig.post(API + "runs/log-metric", "{\"key\":\"loss\",\"value\":1}");
         assertThat(nameless.statusCode()).isEqualTo(400);
         assertThat(json.readTree(nameless.body()).get("error_code").asText()).isEqualTo("INVALID_PARAMETER_VALUE");
-        assertThat(rig.post(API + "runs/log-metric", "{\"run_id\":").statusCode()).isEqualTo(400);
-        assertThat(rig.post(API + "runs/log-batch", "[".repeat(100_000)).statusCode()).isEqualTo(400);
+        assertThat(rig.post(API + "runs/log-metric", "{\"run_id\":").statusCode())
+                .isEqualTo(400);
+        assertThat(rig.post(API + "runs/log-batch", "[".repeat(100_000)).statusCode())
+                .isEqualTo(400);
         assertThat(rig.post(API + "runs/log-batch", "[1]").statusCode()).isEqualTo(400);
     }
 

@@ -59,13 +59,14 @@ class OtlpApiTest {
                 .containsExactly(
                         "{\"event_type\":\"run_started\",\"project\":\"megatron-lm\"}",
                         "{\"event_type\":\"step_completed\",\"step\":1,\"loss\":2.5,\"grad_norm\":1.5,\"learning_rate\":0.001,\"step_time_seconds\":0.25}",
-                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.5,\"grad_norm\":1.5,\"learning_rate\":0.001}",
-                        "{\"event_type\":\"heartbeat\",\"step\":2,\"last_step\":2}",
-                        "{\"event_type\":\"step_completed\",\"step\":3,\"loss\":\"NaN\",\"learning_rate\":0.001,\"step_time_seconds\":0.4}");
+                        "{\"event_type\":\"heartbeat\",\"step\":1,\"last_step\":1}",
+                        "{\"event_type\":\"heartbeat\",\"step\":1,\"last_step\":1}",
+                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":\"NaN\",\"learning_rate\":0.001,\"step_time_seconds\":0.4}");
     }
 
     @Test
-    void steps_splits_and_sums_are_read_where_they_are_given_and_what_is_not_of_the_training_is_left() throws Exception {
+    void steps_splits_and_sums_are_read_where_they_are_given_and_what_is_not_of_the_training_is_left()
+            throws Exception {
         Metric split = Metric.newBuilder()
                 .setName("loss")
                 .setGauge(Gauge.newBuilder()
@@ -142,7 +143,9 @@ class OtlpApiTest {
                                 .POST(BodyPublishers.ofByteArray(new byte[] {10, 127, 1})))
                         .statusCode())
                 .isEqualTo(400);
-        assertThat(rig.send(rig.request(PATH).header("Content-Type", "text/plain").POST(BodyPublishers.ofString("x")))
+        assertThat(rig.send(rig.request(PATH)
+                                .header("Content-Type", "text/plain")
+                                .POST(BodyPublishers.ofString("x")))
                         .statusCode())
                 .isEqualTo(415);
         assertThat(rig.send(rig.request(PATH)
@@ -186,9 +189,7 @@ class OtlpApiTest {
     }
 
     private static NumberDataPoint.Builder point(double value) {
-        return NumberDataPoint.newBuilder()
-                .setAsDouble(value)
-                .setTimeUnixNano(1_700_000_000_000_000_000L);
+        return NumberDataPoint.newBuilder().setAsDouble(value).setTimeUnixNano(1_700_000_000_000_000_000L);
     }
 
     private static Metric histogram(long count, double sum) {

@@ -169,7 +169,7 @@ class NotifierTest {
             for (int i = 0; i < runs; i++) {
                 topic.put(resolved(nan("run-" + i)));
             }
-            await().atMost(LIMIT).until(() -> webhook.taken().size() == 10);
+            await().atMost(LIMIT).until(() -> notifier.counters().incidents("hook") == 0);
 
             int told = webhook.taken().stream()
                     .map(Receiver.Request::json)
@@ -177,7 +177,6 @@ class NotifierTest {
                     .mapToInt(page -> page.get("runs").asInt())
                     .sum();
             assertThat(told).isEqualTo(runs);
-            assertThat(notifier.counters().incidents("hook")).isZero();
         }
     }
 

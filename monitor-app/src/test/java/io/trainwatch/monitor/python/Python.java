@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -99,7 +100,10 @@ public record Python(String version, Path interpreter) {
     /** Pyenv keeps every version that it has installed, but puts few of them on the PATH. */
     private static Stream<String> ofPyenv(String name) {
         Path versions = Path.of(System.getProperty("user.home"), ".pyenv", "versions");
-        try (Stream<Path> installed = Files.isDirectory(versions) ? Files.list(versions) : Stream.<Path>empty()) {
+        if (!Files.isDirectory(versions)) {
+            return Stream.empty();
+        }
+        try (Stream<Path> installed = Files.list(versions)) {
             return installed.map(version -> version.resolve("bin").resolve(name).toString()).toList().stream();
         } catch (IOException e) {
             return Stream.empty();
@@ -112,7 +116,7 @@ public record Python(String version, Path interpreter) {
             Process process = new ProcessBuilder(name, "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])")
                     .redirectErrorStream(true)
                     .start();
-            String out = new String(process.getInputStream().readAllBytes()).strip();
+            String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
             return process.waitFor() == 0 ? out : "";
         } catch (IOException e) {
             return "";

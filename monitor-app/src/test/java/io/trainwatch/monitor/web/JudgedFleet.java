@@ -40,6 +40,12 @@ final class JudgedFleet {
         });
     }
 
+    /** A stream of a run whose events are judged as they are said and not shown before {@link #show}; time begins now. */
+    RunStream unseen(String runId) {
+        long shift = System.currentTimeMillis() - RunStream.BEGIN_MS;
+        return new RunStream(runId, moment -> judge(runId, moment, shift));
+    }
+
     void remove(String runId) {
         runs.remove(runId);
         board.remove(runId);
@@ -56,7 +62,7 @@ final class JudgedFleet {
         judge.judge(run, event, moment.atMs() + shift);
     }
 
-    private void show(String runId) {
+    void show(String runId) {
         board.publish(judge.snapshot(runs.get(runId)));
     }
 }

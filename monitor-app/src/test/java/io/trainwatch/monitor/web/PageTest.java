@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -156,9 +157,20 @@ class PageTest {
 
     /** As far as the page needs them: it shows its buttons where there is something behind them. */
     private static void silences(RoutesConfig routes) {
-        routes.get("/api/v1/silences", context -> context.result("[]").contentType("application/json"));
+        routes.get(
+                "/api/v1/silences",
+                context -> context.result(
+                                "{\"silences\":[{\"id\":\"0123456789abcdef\",\"run_id\":\"noisy-*\",\"comment\":\"known\","
+                                        + "\"created_by\":\"anna\",\"expires_at_ms\":1800000000000}]}")
+                        .contentType("application/json"));
+        routes.get(
+                "/api/v1/acknowledgements",
+                context -> context.result("{\"acknowledgements\":[]}").contentType("application/json"));
         routes.post("/api/v1/silences", context -> answer(context, context.body()));
-        routes.post("/api/v1/alerts/{id}/acknowledge", context -> answer(context, context.pathParam("id")));
+        routes.delete("/api/v1/silences/{id}", context -> answer(context, "end " + context.pathParam("id")));
+        routes.post(
+                "/api/v1/alerts/{id}/acknowledge",
+                context -> answer(context, context.pathParam("id") + " " + context.body()));
     }
 
     private static void answer(Context context, String what) {
@@ -211,12 +223,12 @@ class PageTest {
         browser.open(server.url());
         browser.until("document.querySelectorAll('.rows .row').length > 3");
 
-        assertThat(browser.text(".sentence")).matches("3 of \\d+ runs are sicknan-after-warmup critical for \\d min");
-        assertThat(browser.value("document.title").asText()).isEqualTo("(3 sick) trainwatch");
-        assertThat(browser.texts(".rows .row.critical .name")).containsExactly("nan-after-warmup");
-        assertThat(browser.texts(".rows .row.critical .what"))
-                .containsExactly("gradient norm is 48.86, 97.13 times its median of 0.503");
-        assertThat(browser.texts(".rows .row.critical .loss")).containsExactly("NaN");
+        assertThat(browser.text(".sentence")).matches("4 of \\d+ runs are sicknan-after-warmup critical for \\d min");
+        assertThat(browser.value("document.title").asText()).isEqualTo("(4 sick) trainwatch");
+        assertThat(browser.texts(".rows .row.critical .name")).containsExactly("nan-after-warmup", "layers-die");
+        assertThat(browser.text(".rows .row.critical .what"))
+                .isEqualTo("gradient norm is 48.86, 97.13 times its median of 0.503");
+        assertThat(browser.text(".rows .row.critical .loss")).isEqualTo("NaN");
         assertThat(browser.texts(".rows .row.failed .name")).containsExactly("out-of-memory");
         assertThat(browser.texts(".rows .row.warning .name")).containsExactly("overfits");
     }
@@ -233,8 +245,8 @@ class PageTest {
         run.steps(1);
         long appearedMs = millisUntil(row + " !== undefined");
         run.steps(80).step(Double.NaN).step(Double.NaN);
-        long turnedMs = millisUntil(row + "?.classList.contains('critical')"
-                + " && " + row + ".querySelector('.what').textContent.startsWith('loss is NaN')");
+        long turnedMs = millisUntil(row + "?.classList.contains('critical')" + " && " + row
+                + ".querySelector('.what').textContent.startsWith('loss is NaN')");
 
         System.out.println("appeared after " + appearedMs + " ms, turned critical after " + turnedMs + " ms");
         assertThat(appearedMs).isLessThan(1_000);
@@ -277,6 +289,14 @@ class PageTest {
     }
 
     @Test
+    void layers_are_heat_maps() {
+        browser.open(server.url() + "/#/run/layers-die");
+        browser.until("document.querySelectorAll('.heat canvas').length === 2");
+
+        assertThat(browser.texts(".heat h2")).containsExactly("gradient norm by layer", "dead units by layer");
+    }
+
+    @Test
     void runs_are_marked_with_keys_and_compared() {
         browser.open(server.url());
         browser.until("document.querySelectorAll('.rows .row').length > 3");
@@ -287,7 +307,7 @@ class PageTest {
         browser.press("c");
         browser.until("document.querySelectorAll('table.runs tbody tr').length === 2");
         browser.until("document.querySelectorAll('canvas').length === 1");
-        assertThat(browser.texts("table.runs tbody a")).containsExactly("nan-after-warmup", "out-of-memory");
+        assertThat(browser.texts("table.runs tbody a")).containsExactly("nan-after-warmup", "layers-die");
         browser.press("f");
         browser.until("document.querySelectorAll('.rows .row').length > 3");
         browser.press("x");
@@ -306,7 +326,7 @@ class PageTest {
         browser.press("Escape");
         browser.press("Escape");
         browser.until("document.querySelectorAll('.rows .row').length > 3");
-        browser.click(".tile.critical");
+        browser.click(".tile.warning");
         browser.until("document.querySelectorAll('.rows .row').length === 1");
         browser.press("Escape");
         browser.press("?");
@@ -318,21 +338,34 @@ class PageTest {
     @Test
     void alerts_are_filtered_acknowledged_and_silenced() {
         browser.open(server.url() + "/#/alerts");
-        browser.until("document.querySelectorAll('article').length === 4");
+        browser.until("document.querySelectorAll('article').length === 5");
         assertThat(browser.texts("article .detector"))
-                .containsExactly("non_finite_gradient", "non_finite_loss", "exploding_gradient", "train_val_divergence val");
+                .containsExactly(
+                        "non_finite_gradient",
+                        "non_finite_loss",
+                        "exploding_gradient",
+                        "dead_units",
+                        "train_val_divergence val");
 
         browser.value("(() => { const box = document.querySelector('select[aria-label=Severity]');"
                 + " box.value = 'critical'; box.dispatchEvent(new Event('change')); })()");
-        browser.until("document.querySelectorAll('article').length === 3");
+        browser.until("document.querySelectorAll('article').length === 4");
         browser.until("document.querySelector('article .actions').hidden === false");
-        String alert = browser.value("document.querySelector('article').dataset.alert").asText();
+        String alert =
+                browser.value("document.querySelector('article').dataset.alert").asText();
         browser.click("article .actions button");
-        browser.until("document.querySelector('article .actions [role=status]').textContent === 'acknowledged'");
+        browser.until(
+                "document.querySelector('article .actions [role=status]').textContent === 'acknowledged for 4 h'");
         browser.click("article .actions button:nth-of-type(2)");
         browser.until("document.querySelector('article .actions [role=status]').textContent === 'silenced for 1 h'");
-        assertThat(asked).hasSize(2).first().isEqualTo(alert);
-        assertThat(asked.get(1)).contains("nan-after-warmup");
+        browser.until("document.querySelector('.silences li')?.textContent.includes('run noisy-* (anna: known)')");
+        browser.click(".silences button");
+        Awaitility.await().until(() -> asked.size() == 3);
+        assertThat(asked)
+                .containsExactly(
+                        alert + " {\"for\":\"4h\"}",
+                        "{\"run_id\":\"nan-after-warmup\",\"for\":\"1h\",\"comment\":\"from the page\"}",
+                        "end 0123456789abcdef");
     }
 
     @Test
@@ -345,14 +378,20 @@ class PageTest {
                 "a/b?c=d#e&f%2Fg",
                 "very long " + "x".repeat(246));
         for (String name : names) {
-            fleet.play(name, 0, run -> run.started(declared -> {
-                        declared.setProject(name);
-                        declared.setModelName(name);
-                        declared.setRunName(name);
-                    })
-                    .steps(80, (body, at) -> body.setMetrics(Map.of(name.substring(0, Math.min(100, name.length())), 1.0)))
-                    .step(Double.NaN)
-                    .step(Double.NaN));
+            fleet.play(
+                    name,
+                    0,
+                    run -> run.started(declared -> {
+                                declared.setProject(name);
+                                declared.setModelName(name);
+                                declared.setRunName(name);
+                            })
+                            .steps(
+                                    80,
+                                    (body, at) -> body.setMetrics(
+                                            Map.of(name.substring(0, Math.min(100, name.length())), 1.0)))
+                            .step(Double.NaN)
+                            .step(Double.NaN));
         }
         browser.open(server.url());
         browser.until("document.querySelectorAll('.rows .row').length > 6");
@@ -362,8 +401,7 @@ class PageTest {
             browser.go("#/run/" + path);
             browser.until("document.querySelectorAll('canvas').length > 3");
             assertThat(browser.text(".heading h1")).isEqualTo(name);
-            assertThat(browser.texts(".chart h2"))
-                    .contains(name.substring(0, Math.min(100, name.length())));
+            assertThat(browser.texts(".chart h2")).contains(name.substring(0, Math.min(100, name.length())));
             browser.go("#/compare?run=" + path);
             browser.until("document.querySelectorAll('table.runs tbody tr').length === 1");
             assertThat(browser.texts("table.runs tbody a")).containsExactly(name);
@@ -393,12 +431,14 @@ class PageTest {
         fleet.live("while-away").steps(1);
         server = serve(port);
         browser.until("document.getElementById('connection').dataset.state === 'live'");
-        browser.until("[...document.querySelectorAll('.rows .name')].some((name) => name.textContent === 'while-away')");
+        browser.until(
+                "[...document.querySelectorAll('.rows .name')].some((name) => name.textContent === 'while-away')");
         assertThat(browser.value("window.stays").asText()).isEqualTo("here");
         fleet.remove("while-away");
-        assertThat(browser.problems()).allMatch(problem -> problem.contains("ERR_CONNECTION_REFUSED")
-                || problem.contains("ERR_INCOMPLETE_CHUNKED_ENCODING")
-                || problem.contains("503"));
+        assertThat(browser.problems())
+                .allMatch(problem -> problem.contains("ERR_CONNECTION_REFUSED")
+                        || problem.contains("ERR_INCOMPLETE_CHUNKED_ENCODING")
+                        || problem.contains("503"));
         browser.forgetProblems();
     }
 
@@ -443,7 +483,8 @@ class PageTest {
         }
         double before = browser.value("window.shift").asDouble();
         fleet.live("healthy-live").steps(50);
-        browser.until("[...document.querySelectorAll('.rows .name')].some((name) => name.textContent === 'healthy-live')");
+        browser.until(
+                "[...document.querySelectorAll('.rows .name')].some((name) => name.textContent === 'healthy-live')");
         assertThat(browser.value("window.shift").asDouble() - before).isLessThan(0.02);
         fleet.remove("healthy-live");
     }

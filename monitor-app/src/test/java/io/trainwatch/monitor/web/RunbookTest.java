@@ -40,11 +40,15 @@ class RunbookTest {
         HttpResponse<String> answer = get("/runbook");
 
         assertThat(answer.statusCode()).isEqualTo(200);
-        assertThat(answer.headers().firstValue("Content-Type")).hasValueSatisfying(type -> assertThat(type)
-                .startsWith("text/html"));
-        assertThat(DetectorCatalogue.defaults()).allSatisfy(detector -> assertThat(answer.body())
-                .contains("<h3 id=\"" + detector.name() + "\">" + detector.name() + "</h3>\n<p><strong>Means:</strong>"));
-        assertThat(answer.body()).contains("<h3 id=\"TrainwatchMonitorAbsent\">").doesNotContain("<script");
+        assertThat(answer.headers().firstValue("Content-Type"))
+                .hasValueSatisfying(type -> assertThat(type).startsWith("text/html"));
+        assertThat(DetectorCatalogue.defaults())
+                .allSatisfy(detector -> assertThat(answer.body())
+                        .contains("<h3 id=\"" + detector.name() + "\">" + detector.name()
+                                + "</h3>\n<p><strong>Means:</strong>"));
+        assertThat(answer.body())
+                .contains("<h3 id=\"TrainwatchMonitorAbsent\">")
+                .doesNotContain("<script");
     }
 
     @Test
@@ -52,8 +56,8 @@ class RunbookTest {
         HttpResponse<String> answer = get("/runbook/loss_spike");
 
         assertThat(answer.statusCode()).isEqualTo(302);
-        assertThat(answer.headers().firstValue("Location")).hasValueSatisfying(location -> assertThat(location)
-                .endsWith("/runbook#loss_spike"));
+        assertThat(answer.headers().firstValue("Location"))
+                .hasValueSatisfying(location -> assertThat(location).endsWith("/runbook#loss_spike"));
     }
 
     @Test

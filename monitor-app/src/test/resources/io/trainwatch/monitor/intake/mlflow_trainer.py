@@ -19,5 +19,7 @@ client = MlflowClient()
 found = client.get_run(run.info.run_id)
 assert client.get_experiment(run.info.experiment_id).name == "exp ä"
 assert found.info.run_id == run.info.run_id
+assert found.info.run_name == "first"
+assert found.info.experiment_id == run.info.experiment_id
 assert [e.name for e in client.search_experiments(filter_string="name = 'other'")] == ["other"]
 print(run.info.run_id)

@@ -20,25 +20,55 @@ public final class ReadingSpeed {
         long megabytes = args.length > 0 ? Long.parseLong(args[0]) : 1_000;
         System.out.println("format\tMB\tMB/s of processor\tMB/s\tevents/s");
         SplittableRandom random = new SplittableRandom(1);
-        measure("text", megabytes, "", step -> String.format(
-                Locale.ROOT, "iter %d: loss %.4f, time %.2fms, mfu 31.20%%\n", step, loss(step, random), 100 + random.nextDouble()));
-        measure("csv", megabytes, "epoch,lr-AdamW,step,train_loss,val_loss\n", step -> String.format(
-                Locale.ROOT, "%d,0.000%d,%d,%.8f,\n", step / 1000, 100 + random.nextInt(900), step, loss(step, random)));
-        measure("jsonl", megabytes, "", step -> String.format(
-                Locale.ROOT, "{\"step\": %d, \"loss\": %.6f, \"lr\": 0.0001, \"epoch\": %.3f}\n", step, loss(step, random), step / 1e3));
-        measure("llm.c", megabytes, "", step -> String.format(
-                Locale.ROOT,
-                "step %6d/900000 | loss %.6f (+0.12z)| norm %.4f (-0.34z)| lr 1.00e-04 | 312.34 ms | 45.6%% bf16 MFU | 167890 tok/s\n",
-                step + 1,
-                loss(step, random),
-                1 + random.nextDouble()));
+        measure(
+                "text",
+                megabytes,
+                "",
+                step -> String.format(
+                        Locale.ROOT,
+                        "iter %d: loss %.4f, time %.2fms, mfu 31.20%%\n",
+                        step,
+                        loss(step, random),
+                        100 + random.nextDouble()));
+        measure(
+                "csv",
+                megabytes,
+                "epoch,lr-AdamW,step,train_loss,val_loss\n",
+                step -> String.format(
+                        Locale.ROOT,
+                        "%d,0.000%d,%d,%.8f,\n",
+                        step / 1000,
+                        100 + random.nextInt(900),
+                        step,
+                        loss(step, random)));
+        measure(
+                "jsonl",
+                megabytes,
+                "",
+                step -> String.format(
+                        Locale.ROOT,
+                        "{\"step\": %d, \"loss\": %.6f, \"lr\": 0.0001, \"epoch\": %.3f}\n",
+                        step,
+                        loss(step, random),
+                        step / 1e3));
+        measure(
+                "llm.c",
+                megabytes,
+                "",
+                step -> String.format(
+                        Locale.ROOT,
+                        "step %6d/900000 | loss %.6f (+0.12z)| norm %.4f (-0.34z)| lr 1.00e-04 | 312.34 ms | 45.6%% bf16 MFU | 167890 tok/s\n",
+                        step + 1,
+                        loss(step, random),
+                        1 + random.nextDouble()));
     }
 
     private static double loss(int step, SplittableRandom random) {
         return 2 + 2 / (1 + step / 5e3) + random.nextDouble() / 100;
     }
 
-    private static void measure(String format, long megabytes, String header, IntFunction<String> line) throws IOException {
+    private static void measure(String format, long megabytes, String header, IntFunction<String> line)
+            throws IOException {
         StringBuilder block = new StringBuilder();
         for (int step = 0; step < BLOCK_LINES; step++) {
             block.append(line.apply(step));

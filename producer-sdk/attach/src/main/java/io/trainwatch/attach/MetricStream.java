@@ -7,7 +7,9 @@ import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.StepCompleted;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -19,11 +21,14 @@ import org.jspecify.annotations.Nullable;
  * learning rate says that the run went back. The summary that Hugging Face's trainer gives at its end (the mean loss of all
  * steps beside {@code train_runtime}) is no step and is left out.
  *
- * <p>Bounded: {@value #MAX_STEP_NAMES} names are remembered. Not thread-safe.
+ * <p>Bounded: a step has {@value #MAX_NAMES} names, as many are remembered. Not thread-safe.
  */
 public final class MetricStream {
-    private static final int MAX_STEP_NAMES = 1_000;
-    private static final String SUMMARY_OF_HUGGING_FACE = "train_runtime";
+    static final int MAX_NAMES = 1_000;
+
+    /** Where the first of them is, all are of the summary. */
+    private static final List<String> SUMMARY_OF_HUGGING_FACE =
+            List.of("train_runtime", "train_loss", "train_samples_per_second", "train_steps_per_second", "total_flos");
 
     /**
      * What happened, without who says so and when.
@@ -37,9 +42,9 @@ public final class MetricStream {
     /** Names whose numbers came for steps, so that their means over epochs are others. */
     private final Set<String> ofSteps = new HashSet<>();
 
-    private MetricRow row = new MetricRow();
-    private boolean summary;
-    private boolean empty = true;
+    /** The numbers of the step that is open, by name. */
+    private final Map<String, Double> open = new LinkedHashMap<>();
+
     private long lastStep;
 
     /** Begins behind a step, 0 for a run that is new. */
@@ -52,45 +57,53 @@ public final class MetricStream {
         return lastStep;
     }
 
-    /** Takes in a number of the step that is open. */
+    /** Takes in a number of the step that is open; one of the same name is replaced. */
     public void put(String name, double value) {
-        Metric metric = MetricNames.of(name);
-        if (metric.span() == Span.STEP && ofSteps.size() < MAX_STEP_NAMES) {
-            ofSteps.add(metric.name());
+        if (open.size() < MAX_NAMES || open.containsKey(name)) {
+            open.put(name, value);
         }
-        summary |= name.equals(SUMMARY_OF_HUGGING_FACE);
-        empty &= metric.role() == Role.NOTHING;
-        row.put(metric, value, ofSteps.contains(metric.name()));
     }
 
-    /** Whether nothing that could be told came for the step that is open. */
+    /** Whether nothing came for the step that is open. */
     public boolean isEmpty() {
-        return empty;
+        return open.isEmpty();
     }
 
-    /** A step that one of the numbers of the open step gives, e.g. {@code global_step}; null if none does. */
-    public @Nullable Long givenStep() {
-        return row.wholeStep();
+    /**
+     * Completes the step that is open and begins the next one.
+     *
+     * @param given its number; null where only a number of its own may say it, e.g. {@code global_step}, and it is the next
+     *     one otherwise
+     */
+    public List<Happening> complete(@Nullable Long given) {
+        if (open.containsKey(SUMMARY_OF_HUGGING_FACE.get(0))) {
+            SUMMARY_OF_HUGGING_FACE.forEach(open::remove);
+        }
+        MetricRow row = new MetricRow();
+        boolean told = false;
+        for (Map.Entry<String, Double> number : open.entrySet()) {
+            Metric metric = MetricNames.of(number.getKey());
+            if (metric.span() == Span.STEP && ofSteps.size() < MAX_NAMES) {
+                ofSteps.add(metric.name());
+            }
+            told |= metric.role() != Role.NOTHING && metric.role() != Role.EPOCH;
+            row.put(metric, number.getValue(), ofSteps.contains(metric.name()));
+        }
+        open.clear();
+        return told ? happenings(row, given) : List.of();
     }
 
-    /** Completes the step that is open and begins the next one. */
-    public List<Happening> complete(long step) {
-        MetricRow done = row;
-        boolean told = !summary && !empty;
-        row = new MetricRow();
-        summary = false;
-        empty = true;
+    private List<Happening> happenings(MetricRow row, @Nullable Long given) {
+        Long own = given == null ? row.wholeStep() : given;
+        long step = own == null ? lastStep + 1 : own;
         List<Happening> happenings = new ArrayList<>();
-        if (!told) {
-            return happenings;
-        }
-        StepCompleted completed = done.completed();
+        StepCompleted completed = row.completed();
         if (completed != null) {
-            lastStep = step < lastStep && !done.mayGoBack() ? lastStep : step;
-            happenings.add(new Happening(lastStep, done.epoch, completed));
+            lastStep = step < lastStep && !row.mayGoBack() ? lastStep : step;
+            happenings.add(new Happening(lastStep, row.epoch, completed));
         }
-        for (EvaluationCompleted evaluation : done.evaluations()) {
-            happenings.add(new Happening(step, done.epoch, evaluation));
+        for (EvaluationCompleted evaluation : row.evaluations()) {
+            happenings.add(new Happening(step, row.epoch, evaluation));
         }
         return happenings;
     }

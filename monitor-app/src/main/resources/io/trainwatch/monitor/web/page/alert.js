@@ -1,19 +1,16 @@
 // One episode as a card: what, since when, why, and what to do about it.
 
-import { canSilence, post } from "./api.js";
-import { bdi, h } from "./dom.js";
+import { paging, pagingChanged, post } from "./api.js";
+import { bdi, h, setText } from "./dom.js";
 import { decimal, duration, moment, whole } from "./format.js";
 import { icon } from "./health.js";
-
-const ACKNOWLEDGED = "4h";
-const SILENCED = "1h";
 
 export function isOpen(alert) {
   return alert.state !== "resolved";
 }
 
 /**
- * The card.
+ * The card; its tick(now) brings the time it shows up to date.
  *
  * @param options {number} of the episode in the charts, {run} to name and link it, {now} of the monitor in ms, {unfolded},
  *     {onselect} when it is clicked
@@ -21,7 +18,10 @@ export function isOpen(alert) {
 export function alertCard(alert, options) {
   const open = isOpen(alert);
   const key = open ? alert.severity : "resolved";
-  const lasted = (open ? options.now : alert.changed_at_ms) - alert.opened_at_ms;
+  const onset = alert.onset_step === null || alert.onset_step === undefined ? "" : `, from step ${whole(alert.onset_step)}`;
+  const when = h("span", { class: "when quiet", title: moment(alert.opened_at_ms) });
+  const tick = (now) => setText(when, `${open ? "for" : "lasted"} ${duration(((open ? now : alert.changed_at_ms) - alert.opened_at_ms) / 1000)}${onset}`);
+  tick(options.now);
   const scope = alert.scope ? ` ${alert.scope}` : "";
   const details = h("div", { class: "details", hidden: !options.unfolded });
   let filled = false;
@@ -48,11 +48,7 @@ export function alertCard(alert, options) {
     h("span", { class: "severity" }, open ? alert.severity : "resolved"),
     options.number ? h("span", { class: "digit", title: "its number in the charts" }, String(options.number)) : null,
     h("b", { class: "detector" }, alert.detector, bdi(scope, { class: "scope" })),
-    h(
-      "span",
-      { class: "when quiet", title: moment(alert.opened_at_ms) },
-      `${open ? "for" : "lasted"} ${duration(lasted / 1000)}${alert.onset_step === null || alert.onset_step === undefined ? "" : `, from step ${whole(alert.onset_step)}`}`,
-    ),
+    when,
   );
   const card = h(
     "article",
@@ -67,6 +63,7 @@ export function alertCard(alert, options) {
   if (options.unfolded) {
     unfold(true);
   }
+  card.tick = tick;
   return card;
 }
 
@@ -107,7 +104,10 @@ function reasons(alert) {
       : null,
     alert.suppressed_by ? `held at info by ${alert.suppressed_by}` : null,
   ].filter(Boolean);
-  return parts.concat(more.map((text) => h("p", { class: "quiet" }, bdi(text))));
+  return parts.concat(
+    more.map((text) => h("p", { class: "quiet" }, bdi(text))),
+    h("p", null, h("a", { href: `/runbook/${encodeURIComponent(alert.detector)}` }, "Runbook entry")),
+  );
 }
 
 function list(title, lines) {
@@ -147,15 +147,25 @@ function actions(alert) {
     "div",
     { class: "actions", hidden: true },
     button("Acknowledge", "I look after it: nobody is paged about it again", async () => {
-      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: ACKNOWLEDGED });
-      return "acknowledged";
+      await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: "4h" });
+      pagingChanged();
+      return "acknowledged for 4 h";
     }),
     button("Silence the run 1 h", "Nobody is paged about this run for an hour", async () => {
-      await post("/api/v1/silences", { run_id: alert.run_id, for: SILENCED });
+      // The monitor takes a pattern: a star in a name must not become one for everything.
+      await post("/api/v1/silences", { run_id: alert.run_id.replaceAll("*", "?"), for: "1h", comment: "from the page" });
+      pagingChanged();
       return "silenced for 1 h";
     }),
     said,
   );
-  canSilence().then((can) => (box.hidden = !can));
+  paging().then((state) => {
+    box.hidden = !state;
+    const one = state?.acknowledged.get(alert.alert_id);
+    if (one) {
+      box.firstChild.disabled = true;
+      said.textContent = `acknowledged${one.by ? ` by ${one.by}` : ""} until ${moment(one.expires_at_ms)}`;
+    }
+  });
   return box;
 }

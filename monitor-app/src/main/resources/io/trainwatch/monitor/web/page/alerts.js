@@ -1,9 +1,9 @@
 // Every episode that the monitor remembers, open ones first.
 
 import { alertCard, isOpen } from "./alert.js";
-import { get } from "./api.js";
-import { h, setText } from "./dom.js";
-import { plural, whole } from "./format.js";
+import { get, paging, pagingChanged, remove } from "./api.js";
+import { bdi, h, setText } from "./dom.js";
+import { moment, plural, whole } from "./format.js";
 import { live } from "./live.js";
 
 const PAGE = 100;
@@ -19,6 +19,7 @@ class Alerts {
   #title = h("h1", null, "Alerts");
   #search = h("input", { type: "search", placeholder: "Search alerts  ( / )", "aria-label": "Search alerts" });
   #project = h("select", { "aria-label": "Project" });
+  #silences = h("ul", { class: "silences", "aria-label": "Silences" });
   #list = h("div", { class: "cards" });
   #more = h("button", { type: "button", hidden: true, onclick: () => { this.#shown += PAGE; this.#paint(); } });
   #alerts = [];
@@ -26,6 +27,8 @@ class Alerts {
   #shown = PAGE;
   #selected = null;
   #stop;
+  #clock;
+  #aborted = new AbortController();
   #asking = false;
   #again = false;
 
@@ -35,13 +38,18 @@ class Alerts {
     this.#search.value = chosen.text;
     this.#search.addEventListener("input", () => this.#choose("text", this.#search.value));
     this.#project.addEventListener("change", () => this.#choose("project", this.#project.value));
-    main.append(this.#title, h("div", { class: "filters" }, this.#search, state, severity, this.#project), this.#list, this.#more);
+    main.append(this.#title, h("div", { class: "filters" }, this.#search, state, severity, this.#project), this.#silences, this.#list, this.#more);
     this.#stop = live.follow((change) => change.alarm && this.#load());
+    addEventListener("pagingchange", () => this.#hold(), { signal: this.#aborted.signal });
+    this.#clock = setInterval(() => [...this.#list.children].forEach((card) => card.tick(live.now())), 1000);
     this.#load();
+    this.#hold();
   }
 
   close() {
     this.#stop();
+    clearInterval(this.#clock);
+    this.#aborted.abort();
   }
 
   title() {
@@ -62,6 +70,25 @@ class Alerts {
       return true;
     }
     return false;
+  }
+
+  /** What is silenced now, each with a way to end it. */
+  async #hold() {
+    const state = await paging();
+    this.#silences.replaceChildren(
+      ...(state?.silences ?? []).map((one) =>
+        h(
+          "li",
+          null,
+          "silenced until ",
+          moment(one.expires_at_ms),
+          ": ",
+          bdi([one.project && `project ${one.project}`, one.run_id && `run ${one.run_id}`, one.detector].filter(Boolean).join(", ")),
+          one.comment || one.created_by ? h("span", { class: "quiet" }, " (", bdi([one.created_by, one.comment].filter(Boolean).join(": ")), ")") : null,
+          h("button", { type: "button", onclick: () => remove(`/api/v1/silences/${encodeURIComponent(one.id)}`).then(pagingChanged, pagingChanged) }, "End"),
+        ),
+      ),
+    );
   }
 
   #choose(what, value) {

@@ -38,15 +38,31 @@ export function runPath(id, rest = "") {
   return `/api/v1/runs/${encodeURIComponent(id)}${rest}`;
 }
 
-let silences;
+let held;
 
-/** Whether this monitor takes acknowledgements and silences. Asked once. */
-export function canSilence() {
-  silences ??= fetch("/api/v1/silences", { credentials: "same-origin" })
-    .then((answer) => answer.status === 200)
+/**
+ * What people said is not to be told: {silences, acknowledged: Map of alert_id}. Null where this monitor takes neither.
+ * Asked once, and again after {@code changed}.
+ */
+export function paging() {
+  held ??= fetch("/api/v1/silences", { credentials: "same-origin" })
+    .then(async (answer) => {
+      if (answer.status !== 200) {
+        return null;
+      }
+      const { silences = [] } = await answer.json();
+      const { acknowledgements = [] } = await get("/api/v1/acknowledgements");
+      return { silences, acknowledged: new Map(acknowledgements.map((one) => [one.alert_id, one])) };
+    })
     .catch(() => {
-      silences = undefined;
-      return false;
+      held = undefined;
+      return null;
     });
-  return silences;
+  return held;
+}
+
+/** Forgets what was asked, and tells the page. */
+export function pagingChanged() {
+  held = undefined;
+  dispatchEvent(new Event("pagingchange"));
 }

@@ -187,9 +187,9 @@ export class HeatChart extends Chart {
     return {
       animation: false,
       textStyle: { fontFamily: css("--font"), color: css("--ink") },
-      grid: { left: 6, right: 12, top: 6, bottom: 34, containLabel: true },
+      grid: { left: 128, right: 12, top: 6, bottom: 52 },
       xAxis: { type: "category", data: columns.map(String), axisLabel: { color: muted, formatter: (step) => AXES.step.format(Number(step)) }, axisTick: { show: false }, axisLine: { show: false } },
-      yAxis: { type: "category", inverse: true, data: map.rows.map((row) => row.name), axisLabel: { color: muted, fontSize: 10, width: 110, overflow: "truncate" }, axisTick: { show: false }, axisLine: { show: false } },
+      yAxis: { type: "category", inverse: true, data: map.rows.map((row) => row.name), axisLabel: { color: muted, fontSize: 10, width: 116, overflow: "truncate" }, axisTick: { show: false }, axisLine: { show: false } },
       tooltip: {
         confine: true,
         className: "tip",

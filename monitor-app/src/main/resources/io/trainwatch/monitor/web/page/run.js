@@ -52,7 +52,7 @@ class Run {
         this.#load();
       }
     });
-    this.#clock = setInterval(() => this.#data && this.#header(), 1000);
+    this.#clock = setInterval(() => this.#data && this.#tick(), 1000);
     addEventListener("themechange", () => this.#data && this.#draw(), { signal: this.#aborted.signal });
     this.#load();
   }
@@ -149,6 +149,11 @@ class Run {
     this.#sayWhatIsUnchecked();
     this.#toolbar();
     this.#draw();
+  }
+
+  #tick() {
+    this.#header();
+    this.#alerts.querySelectorAll("article").forEach((card) => card.tick(live.now()));
   }
 
   #header() {

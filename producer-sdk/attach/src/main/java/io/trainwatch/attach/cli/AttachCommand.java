@@ -183,7 +183,8 @@ public final class AttachCommand implements Callable<Integer> {
         if (slurm != null) {
             if (!slurm.matches("\\d{1,12}(?:_\\d{1,9})?")) {
                 throw new ParameterException(
-                        spec.commandLine(), "--slurm-job is " + slurm + ", but must be a number such as 12345 or 12345_7");
+                        spec.commandLine(),
+                        "--slurm-job is " + slurm + ", but must be a number such as 12345 or 12345_7");
             }
             target.labels.putIfAbsent("slurm_job_id", slurm);
             return Job.slurm(slurm);

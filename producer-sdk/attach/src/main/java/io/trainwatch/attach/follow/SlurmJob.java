@@ -54,7 +54,8 @@ final class SlurmJob implements Job {
     }
 
     private Life lifeBy(Answer squeue) {
-        boolean gone = squeue.code() == 0 ? squeue.text().isBlank() : squeue.text().contains("Invalid job id");
+        boolean gone =
+                squeue.code() == 0 ? squeue.text().isBlank() : squeue.text().contains("Invalid job id");
         if (gone) {
             return Life.ENDED;
         }
@@ -102,7 +103,8 @@ final class SlurmJob implements Job {
 
     private static Optional<Answer> ask(List<String> command) {
         try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            Process process =
+                    new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getOutputStream().close();
             if (!process.waitFor(ANSWER_LIMIT_SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly();

@@ -30,7 +30,8 @@ class RunCommandTest {
     void output_and_exit_code_pass_through_and_the_steps_arrive() throws Exception {
         Process run = run("sh", "-c", JOB + "exit 0");
         assertThat(run.waitFor()).isZero();
-        assertThat(Files.readString(dir.resolve("out"))).isEqualTo("step 1 loss 1.5\nstep 2 loss 2.5\nstep 3 loss 3.5\n");
+        assertThat(Files.readString(dir.resolve("out")))
+                .isEqualTo("step 1 loss 1.5\nstep 2 loss 2.5\nstep 3 loss 3.5\n");
         assertThat(Files.readString(dir.resolve("err"))).contains("note 1\n", "note 2\n", "note 3\n");
         assertThat(losses()).containsExactly(1.5, 2.5, 3.5);
         assertThat(last()).isInstanceOfSatisfying(RunFinished.class, end -> {
@@ -42,7 +43,9 @@ class RunCommandTest {
     @Test
     void a_failure_is_told_with_its_code_and_its_error() throws Exception {
         Process run = run(
-                "sh", "-c", JOB + "echo 'Traceback (most recent call last):' >&2; echo 'ValueError: bad batch' >&2; exit 3");
+                "sh",
+                "-c",
+                JOB + "echo 'Traceback (most recent call last):' >&2; echo 'ValueError: bad batch' >&2; exit 3");
         assertThat(run.waitFor()).isEqualTo(3);
         assertThat(last()).isInstanceOfSatisfying(RunFinished.class, end -> {
             assertThat(end.getStatus()).hasToString("failed");
@@ -55,7 +58,8 @@ class RunCommandTest {
     @Test
     void a_signal_goes_to_the_job_which_ends_in_its_own_way() throws Exception {
         Process run = run("sh", "-c", "trap 'echo saved; exit 42' TERM; " + JOB + "while :; do sleep 0.1; done");
-        await().atMost(Duration.ofSeconds(30)).until(() -> Files.readString(dir.resolve("out")).contains("step 3"));
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> Files.readString(dir.resolve("out")).contains("step 3"));
         run.destroy();
         assertThat(run.waitFor()).isEqualTo(42);
         assertThat(Files.readString(dir.resolve("out"))).endsWith("saved\n");

@@ -18,7 +18,8 @@ class SlurmJobTest {
     @Test
     void a_job_that_waits_or_a_controller_that_does_not_answer_says_nothing() {
         assertThat(job("PENDING\n", 0, "").life()).isEqualTo(Job.Life.UNSEEN);
-        assertThat(job("slurm_load_jobs error: Unable to contact slurm controller\n", 1, "").life())
+        assertThat(job("slurm_load_jobs error: Unable to contact slurm controller\n", 1, "")
+                        .life())
                 .isEqualTo(Job.Life.UNSEEN);
         assertThat(new SlurmJob("7", command -> Optional.empty()).life()).isEqualTo(Job.Life.UNSEEN);
     }
@@ -26,7 +27,8 @@ class SlurmJobTest {
     @Test
     void a_job_that_is_not_in_the_queue_has_ended() {
         assertThat(job("", 0, "").life()).isEqualTo(Job.Life.ENDED);
-        assertThat(job("slurm_load_jobs error: Invalid job id specified\n", 1, "").life())
+        assertThat(job("slurm_load_jobs error: Invalid job id specified\n", 1, "")
+                        .life())
                 .isEqualTo(Job.Life.ENDED);
     }
 

@@ -109,8 +109,8 @@ final class CommandInbox {
             answer(command, CommandOutcome.expired, null);
             return;
         }
-        boolean ends = command.getAction() == CommandAction.stop
-                || command.getAction() == CommandAction.checkpoint_then_stop;
+        boolean ends =
+                command.getAction() == CommandAction.stop || command.getAction() == CommandAction.checkpoint_then_stop;
         if (!ends && (command.getAction() != CommandAction.checkpoint || listeners.isEmpty())) {
             answer(command, CommandOutcome.refused, "the training does not listen for " + command.getAction());
             return;

@@ -78,7 +78,11 @@ final class CommandListener implements AutoCloseable {
                 log.trace("no more commands", e);
             } catch (RuntimeException | LinkageError e) {
                 if (!logged && !closed) {
-                    log.warn("commands cannot be read from topic {}, trying again every {} s: {}", topic, RETRY.toSeconds(), e.toString());
+                    log.warn(
+                            "commands cannot be read from topic {}, trying again every {} s: {}",
+                            topic,
+                            RETRY.toSeconds(),
+                            e.toString());
                     logged = true;
                 }
                 pause();

@@ -62,8 +62,7 @@ public final class LiveRun implements TrainingRun {
                 settings.runId(),
                 settings.attempt(),
                 System::currentTimeMillis,
-                answer -> ring.offer(
-                        EventRing.NO_STEP, System.currentTimeMillis(), Importance.of(answer), answer));
+                answer -> ring.offer(EventRing.NO_STEP, System.currentTimeMillis(), Importance.of(answer), answer));
         String session = newSession();
         Supplier<Transport> transports = () -> open(location, settings.runId(), inbox::receive);
         Supplier<Spool> spools = () -> location.isSpooled() && settings.spoolBytes() > 0

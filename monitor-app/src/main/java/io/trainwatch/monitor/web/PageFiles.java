@@ -54,6 +54,7 @@ final class PageFiles {
         "login.js"
     };
 
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record PageFile(String type, String etag, byte[] plain, byte[] gzip) {}
 
     private final Map<String, PageFile> files = new LinkedHashMap<>();

@@ -126,6 +126,7 @@ public record Python(String version, Path interpreter) {
         }
     }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals") // never returns
     private static <T> T missing(String what) {
         return "true".equals(System.getenv("CI")) ? fail(what) : abort(what);
     }

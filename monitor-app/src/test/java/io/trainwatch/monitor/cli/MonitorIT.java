@@ -86,7 +86,9 @@ class MonitorIT {
                         .contains("\"loss\":\"NaN\"", "\"condition\":\"completed\""));
         assertThat(get("/api/v1/alerts").body()).contains("\"detector\":\"non_finite_loss\"");
         assertThat(get("/api/v1/runs/r1/series/loss").body()).contains("\"points\":2");
-        assertThat(get("/").body()).contains("non_finite_loss", ">r1</a>");
+        assertThat(get("/").body()).contains("<script type=\"module\" src=\"/page/app.js\">");
+        assertThat(get("/page/echarts.js").statusCode()).isEqualTo(200);
+        assertThat(get("/api/v1/fleet").body()).contains("\"r1\"", "non_finite_loss");
         assertThat(get("/metrics").body())
                 .contains(
                         "trainwatch_run_loss{project=\"vision\",run_id=\"r1\"} NaN\n",

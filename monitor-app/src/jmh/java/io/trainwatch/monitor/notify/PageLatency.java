@@ -111,7 +111,12 @@ public final class PageLatency {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         while (!arrivals.values().stream().allMatch(way -> way.containsKey(id))) {
             if (System.nanoTime() > deadline) {
-                throw new IllegalStateException("no page of " + id + ": " + arrivals.keySet());
+                List<String> missing = arrivals.entrySet().stream()
+                        .filter(way -> !way.getValue().containsKey(id))
+                        .map(Map.Entry::getKey)
+                        .toList();
+                throw new IllegalStateException(
+                        "within " + LIMIT.toSeconds() + " s no page of " + id + " came by " + missing);
             }
             Thread.sleep(5);
         }
@@ -145,7 +150,7 @@ public final class PageLatency {
         arrivals.put(way, times);
         return new Receiver().behaving(request -> {
             request.json().path("alerts").forEach(alert -> {
-                String id = alert.at(alert.has("labels") ? "/labels/run_id" : "/run_id")
+                String id = alert.at(alert.has("run_id") ? "/run_id" : "/labels/run_id")
                         .asText();
                 times.putIfAbsent(id, request.atMs());
             });

@@ -88,7 +88,7 @@ class MonitorIT {
         assertThat(get("/api/v1/runs/r1/series/loss").body()).contains("\"points\":2");
         assertThat(get("/").body()).contains("<script type=\"module\" src=\"/page/app.js\">");
         assertThat(get("/page/echarts.js").statusCode()).isEqualTo(200);
-        assertThat(get("/api/v1/fleet").body()).contains("\"r1\"", "non_finite_loss");
+        assertThat(get("/api/v1/fleet").body()).contains("\"run_id\":\"r1\"", "\"loss\":\"NaN\"");
         assertThat(get("/metrics").body())
                 .contains(
                         "trainwatch_run_loss{project=\"vision\",run_id=\"r1\"} NaN\n",

@@ -173,7 +173,7 @@ class LauncherIT {
         assertThat(monitor.exitCode()).isEqualTo(2);
         assertThat(monitor.err())
                 .isEqualTo("trainwatch: " + settings
-                        + ":2: http.prot: unknown key; allowed under http: advertised, host, port," + " token_file\n");
+                        + ":2: http.prot: unknown key; allowed under http: advertised, host, port, token_file\n");
     }
 
     @Test

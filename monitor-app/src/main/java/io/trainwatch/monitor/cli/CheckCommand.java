@@ -5,6 +5,8 @@ import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
 import io.trainwatch.attach.LogReader;
+import io.trainwatch.attach.cli.FormatOption;
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.monitor.cli.TextReport.Detail;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.judge.EpisodeDifference;
@@ -21,7 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,9 +32,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -86,16 +87,6 @@ final class CheckCommand implements Callable<Integer> {
         jsonl
     }
 
-    /** Names for {@code --format}. */
-    static final class FormatNames implements Iterable<String> {
-        @Override
-        public Iterator<String> iterator() {
-            List<String> names = new ArrayList<>(List.of("auto"));
-            names.addAll(LogFormats.names());
-            return names.iterator();
-        }
-    }
-
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     CommandSpec spec;
@@ -107,14 +98,9 @@ final class CheckCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     List<String> paths;
 
-    @Option(
-            names = "--format",
-            paramLabel = "FORMAT",
-            defaultValue = "auto",
-            completionCandidates = FormatNames.class,
-            description = "What wrote the log: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}, by its content).")
+    @Mixin
     @SuppressWarnings("NullAway.Init") // picocli fills it in
-    String format;
+    FormatOption format;
 
     @Option(
             names = "--output",
@@ -166,7 +152,7 @@ final class CheckCommand implements Callable<Integer> {
         judge = new RunJudge(
                 Configuration.read(config, System.getenv(), Map.of()).detection());
         standard = config == null ? null : new RunJudge();
-        LogFormat wanted = wantedFormat();
+        LogFormat wanted = format.wanted();
         if (reference != null && !readReference(reference, wanted)) {
             return Trainwatch.COULD_NOT;
         }
@@ -196,17 +182,6 @@ final class CheckCommand implements Callable<Integer> {
     private Detail detail() {
         boolean one = paths.size() == 1 && !Files.isDirectory(Path.of(paths.get(0)));
         return verbose ? Detail.VERBOSE : one ? Detail.FULL : Detail.BRIEF;
-    }
-
-    private @Nullable LogFormat wantedFormat() {
-        if (format.equals("auto")) {
-            return null;
-        }
-        try {
-            return LogFormats.named(format);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), "--format: " + e.getMessage() + ", or auto", e);
-        }
     }
 
     private void checkDirectory(Path directory, @Nullable LogFormat wanted, Report report) {

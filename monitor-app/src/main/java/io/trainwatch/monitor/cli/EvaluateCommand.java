@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.monitor.evaluate.LabelledCorpus;
 import io.trainwatch.monitor.judge.RunJudge;
 import java.io.IOException;

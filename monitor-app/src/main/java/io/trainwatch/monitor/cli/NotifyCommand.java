@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.notify.Notifier;
 import io.trainwatch.monitor.notify.NotifySettings;

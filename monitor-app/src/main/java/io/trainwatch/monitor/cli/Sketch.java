@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.monitor.detect.Figures;
 import io.trainwatch.monitor.run.SeriesSnapshot;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;

@@ -1,5 +1,6 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.codec.RecordJson;
 import io.trainwatch.codec.SingleObjectCodec;
 import io.trainwatch.codec.UndecodableException;

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.Cause;
 import io.trainwatch.alert.Evidence;
 import io.trainwatch.alert.Severity;
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.monitor.detect.Figures;
 import io.trainwatch.monitor.judge.EpisodeDifference;
 import io.trainwatch.monitor.judge.LogVerdict.Episode;

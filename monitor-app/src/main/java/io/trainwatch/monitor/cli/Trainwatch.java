@@ -2,6 +2,7 @@ package io.trainwatch.monitor.cli;
 
 import io.trainwatch.attach.cli.AttachCommand;
 import io.trainwatch.attach.cli.ImportCommand;
+import io.trainwatch.attach.cli.Printable;
 import io.trainwatch.attach.cli.RunCommand;
 import io.trainwatch.monitor.config.ConfigurationException;
 import java.io.IOException;

@@ -1,5 +1,9 @@
 package io.trainwatch.monitor.notify;
 
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+
 /**
  * Somebody looks after an episode: nothing more is told of it but its end, until a time.
  *
@@ -8,4 +12,22 @@ package io.trainwatch.monitor.notify;
  * @param atMs epoch milliseconds
  * @param expiresAtMs epoch milliseconds
  */
-public record Acknowledgement(String alertId, String by, long atMs, long expiresAtMs) {}
+public record Acknowledgement(String alertId, String by, long atMs, long expiresAtMs) {
+    /** As it is answered, and kept. */
+    void write(JsonGenerator out) throws IOException {
+        out.writeStartObject();
+        out.writeStringField("alert_id", alertId);
+        out.writeStringField("by", by);
+        out.writeNumberField("at_ms", atMs);
+        out.writeNumberField("expires_at_ms", expiresAtMs);
+        out.writeEndObject();
+    }
+
+    static Acknowledgement read(JsonNode json) {
+        return new Acknowledgement(
+                json.path("alert_id").asText(),
+                json.path("by").asText(),
+                json.path("at_ms").asLong(),
+                json.path("expires_at_ms").asLong());
+    }
+}

@@ -1,6 +1,5 @@
 package io.trainwatch.monitor.notify;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.trainwatch.alert.Alert;
 import java.io.IOException;
@@ -90,9 +89,9 @@ final class NotifyState implements Muting, AutoCloseable {
     private void read(String key, byte @Nullable [] value) {
         try {
             if (key.startsWith(SILENCE)) {
-                putOrRemove(silences, key, value == null ? null : silence(value));
+                putOrRemove(silences, key, value == null ? null : Silence.read(JSON.readTree(value)));
             } else if (key.startsWith(ACKNOWLEDGEMENT)) {
-                putOrRemove(acknowledgements, key, value == null ? null : acknowledgement(value));
+                putOrRemove(acknowledgements, key, value == null ? null : Acknowledgement.read(JSON.readTree(value)));
             } else if (key.startsWith(APPROVAL)) {
                 putOrRemove(
                         approvals,
@@ -142,35 +141,8 @@ final class NotifyState implements Muting, AutoCloseable {
     }
 
     void silence(Silence silence) throws InterruptedException {
-        write(
-                SILENCE + silence.id(),
-                PageJson.text(out -> {
-                            out.writeStartObject();
-                            out.writeStringField("id", silence.id());
-                            out.writeStringField("project", silence.project());
-                            out.writeStringField("run_id", silence.runId());
-                            out.writeStringField("detector", silence.detector());
-                            out.writeStringField("comment", silence.comment());
-                            out.writeStringField("created_by", silence.createdBy());
-                            out.writeNumberField("created_at_ms", silence.createdAtMs());
-                            out.writeNumberField("expires_at_ms", silence.expiresAtMs());
-                            out.writeEndObject();
-                        })
-                        .getBytes(StandardCharsets.UTF_8));
+        write(SILENCE + silence.id(), PageJson.text(silence::write).getBytes(StandardCharsets.UTF_8));
         silences.put(SILENCE + silence.id(), silence);
-    }
-
-    private static Silence silence(byte[] value) throws IOException {
-        JsonNode json = JSON.readTree(value);
-        return new Silence(
-                json.path("id").asText(),
-                json.path("project").textValue(),
-                json.path("run_id").textValue(),
-                json.path("detector").textValue(),
-                json.path("comment").asText(),
-                json.path("created_by").asText(),
-                json.path("created_at_ms").asLong(),
-                json.path("expires_at_ms").asLong());
     }
 
     /** Ends a silence; says whether there was one. */
@@ -186,25 +158,8 @@ final class NotifyState implements Muting, AutoCloseable {
     void acknowledge(Acknowledgement acknowledgement) throws InterruptedException {
         write(
                 ACKNOWLEDGEMENT + acknowledgement.alertId(),
-                PageJson.text(out -> {
-                            out.writeStartObject();
-                            out.writeStringField("alert_id", acknowledgement.alertId());
-                            out.writeStringField("by", acknowledgement.by());
-                            out.writeNumberField("at_ms", acknowledgement.atMs());
-                            out.writeNumberField("expires_at_ms", acknowledgement.expiresAtMs());
-                            out.writeEndObject();
-                        })
-                        .getBytes(StandardCharsets.UTF_8));
+                PageJson.text(acknowledgement::write).getBytes(StandardCharsets.UTF_8));
         acknowledgements.put(ACKNOWLEDGEMENT + acknowledgement.alertId(), acknowledgement);
-    }
-
-    private static Acknowledgement acknowledgement(byte[] value) throws IOException {
-        JsonNode json = JSON.readTree(value);
-        return new Acknowledgement(
-                json.path("alert_id").asText(),
-                json.path("by").asText(),
-                json.path("at_ms").asLong(),
-                json.path("expires_at_ms").asLong());
     }
 
     /** Uses an approval up; says whether it was unused. Two instances at the same moment may both say so. */

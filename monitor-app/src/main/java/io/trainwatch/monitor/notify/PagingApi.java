@@ -1,6 +1,5 @@
 package io.trainwatch.monitor.notify;
 
-import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -9,7 +8,6 @@ import io.javalin.http.Context;
 import io.trainwatch.monitor.detect.Setting;
 import io.trainwatch.monitor.web.Endpoints;
 import io.trainwatch.monitor.web.Problem;
-import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -68,16 +66,7 @@ final class PagingApi implements Endpoints {
         Acknowledgement acknowledgement = new Acknowledgement(
                 id, text(body, "by", ""), now, now + time(body).toMillis());
         state.acknowledge(acknowledgement);
-        answer(context, PageJson.text(out -> write(out, acknowledgement)));
-    }
-
-    private static void write(JsonGenerator out, Acknowledgement one) throws IOException {
-        out.writeStartObject();
-        out.writeStringField("alert_id", one.alertId());
-        out.writeStringField("by", one.by());
-        out.writeNumberField("at_ms", one.atMs());
-        out.writeNumberField("expires_at_ms", one.expiresAtMs());
-        out.writeEndObject();
+        answer(context, PageJson.text(acknowledgement::write));
     }
 
     private void acknowledgements(Context context) {
@@ -85,7 +74,7 @@ final class PagingApi implements Endpoints {
             out.writeStartObject();
             out.writeArrayFieldStart("acknowledgements");
             for (Acknowledgement one : state.acknowledgements(clock.millis())) {
-                write(out, one);
+                one.write(out);
             }
             out.writeEndArray();
             out.writeEndObject();
@@ -118,20 +107,7 @@ final class PagingApi implements Endpoints {
                 now + time(body).toMillis());
         state.silence(silence);
         context.status(201);
-        answer(context, PageJson.text(out -> write(out, silence)));
-    }
-
-    static void write(JsonGenerator out, Silence silence) throws IOException {
-        out.writeStartObject();
-        out.writeStringField("id", silence.id());
-        out.writeStringField("project", silence.project());
-        out.writeStringField("run_id", silence.runId());
-        out.writeStringField("detector", silence.detector());
-        out.writeStringField("comment", silence.comment());
-        out.writeStringField("created_by", silence.createdBy());
-        out.writeNumberField("created_at_ms", silence.createdAtMs());
-        out.writeNumberField("expires_at_ms", silence.expiresAtMs());
-        out.writeEndObject();
+        answer(context, PageJson.text(silence::write));
     }
 
     private void silences(Context context) {
@@ -139,7 +115,7 @@ final class PagingApi implements Endpoints {
             out.writeStartObject();
             out.writeArrayFieldStart("silences");
             for (Silence silence : state.silences(clock.millis())) {
-                write(out, silence);
+                silence.write(out);
             }
             out.writeEndArray();
             out.writeEndObject();

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.topology;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -96,194 +97,48 @@ public record MonitorSettings(
     }
 
     public MonitorSettings withTopicPrefix(String value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                value,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.topicPrefix = value);
     }
 
     public MonitorSettings withPartitions(int value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                value,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.partitions = value);
     }
 
     public MonitorSettings withReplication(int value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                value,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.replication = value);
     }
 
     public MonitorSettings withThreads(int value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                value,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.threads = value);
     }
 
     public MonitorSettings withGuarantee(Guarantee value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                value,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.guarantee = value);
     }
 
     public MonitorSettings withCommitInterval(Duration value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                value,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.commitInterval = value);
     }
 
     public MonitorSettings withMaxLiveRuns(int value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                value,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> draft.maxLiveRuns = value);
     }
 
     /** Changes how long runs are remembered: without events, after their end, and silent. */
     public MonitorSettings withLifetimes(Duration retention, Duration ended, Duration idle) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                retention,
-                ended,
-                idle,
-                tickGrace,
-                address,
-                clientProperties);
+        return change(draft -> {
+            draft.runRetention = retention;
+            draft.endedTtl = ended;
+            draft.idleTtl = idle;
+        });
     }
 
     public MonitorSettings withTickGrace(Duration value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                value,
-                address,
-                clientProperties);
+        return change(draft -> draft.tickGrace = value);
     }
 
     public MonitorSettings withClientProperties(Map<String, String> value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                address,
-                value);
+        return change(draft -> draft.clientProperties = value);
     }
 
     private static <T extends Comparable<T>> void requireRange(String name, T value, T least, T most) {
@@ -301,21 +156,71 @@ public record MonitorSettings(
     }
 
     public MonitorSettings withAddress(@Nullable String value) {
-        return new MonitorSettings(
-                bootstrapServers,
-                topicPrefix,
-                partitions,
-                replication,
-                stateDir,
-                threads,
-                guarantee,
-                commitInterval,
-                maxLiveRuns,
-                runRetention,
-                endedTtl,
-                idleTtl,
-                tickGrace,
-                value,
-                clientProperties);
+        return change(draft -> draft.address = value);
+    }
+
+    private MonitorSettings change(Consumer<Draft> change) {
+        Draft draft = new Draft(this);
+        change.accept(draft);
+        return draft.done();
+    }
+
+    /** The settings, to be changed. */
+    private static final class Draft {
+        final String bootstrapServers;
+        String topicPrefix;
+        int partitions;
+        int replication;
+        final Path stateDir;
+        int threads;
+        Guarantee guarantee;
+        Duration commitInterval;
+        int maxLiveRuns;
+        Duration runRetention;
+        Duration endedTtl;
+        Duration idleTtl;
+        Duration tickGrace;
+
+        @Nullable
+        String address;
+
+        Map<String, String> clientProperties;
+
+        Draft(MonitorSettings of) {
+            bootstrapServers = of.bootstrapServers;
+            topicPrefix = of.topicPrefix;
+            partitions = of.partitions;
+            replication = of.replication;
+            stateDir = of.stateDir;
+            threads = of.threads;
+            guarantee = of.guarantee;
+            commitInterval = of.commitInterval;
+            maxLiveRuns = of.maxLiveRuns;
+            runRetention = of.runRetention;
+            endedTtl = of.endedTtl;
+            idleTtl = of.idleTtl;
+            tickGrace = of.tickGrace;
+            address = of.address;
+            clientProperties = of.clientProperties;
+        }
+
+        MonitorSettings done() {
+            return new MonitorSettings(
+                    bootstrapServers,
+                    topicPrefix,
+                    partitions,
+                    replication,
+                    stateDir,
+                    threads,
+                    guarantee,
+                    commitInterval,
+                    maxLiveRuns,
+                    runRetention,
+                    endedTtl,
+                    idleTtl,
+                    tickGrace,
+                    address,
+                    clientProperties);
+        }
     }
 }

@@ -98,9 +98,7 @@ function state() {
 }
 
 function theme() {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
-  const other = now === "dark" ? "light" : "dark";
+  const other = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
   document.documentElement.dataset.theme = other;
   localStorage.setItem("theme", other);
   dispatchEvent(new Event("themechange"));
@@ -162,7 +160,6 @@ function key(event) {
 document.getElementById("theme").addEventListener("click", theme);
 document.getElementById("help").addEventListener("click", help);
 document.addEventListener("keydown", key);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));
 addEventListener("hashchange", show);
 live.follow(state);
 live.follow(title);

@@ -14,8 +14,7 @@ const COLOURS = {
 const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]];
 
 export function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  return document.documentElement.dataset.theme === "dark";
 }
 
 export function colour(index) {

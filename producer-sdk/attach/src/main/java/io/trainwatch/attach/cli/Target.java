@@ -1,19 +1,16 @@
 package io.trainwatch.attach.cli;
 
 import io.trainwatch.attach.LogFormat;
-import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.PatternLog;
 import io.trainwatch.attach.follow.Settings;
 import io.trainwatch.sdk.Forwarder;
 import io.trainwatch.sdk.TrainingRunBuilder;
 import io.trainwatch.sdk.Trainwatch;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -21,16 +18,6 @@ import picocli.CommandLine.Spec;
 
 /** The options that all commands have which send what stands in logs. */
 final class Target {
-    /** Names for {@code --format}. */
-    static final class FormatNames implements Iterable<String> {
-        @Override
-        public Iterator<String> iterator() {
-            List<String> names = new ArrayList<>(List.of("auto"));
-            names.addAll(LogFormats.names());
-            return names.iterator();
-        }
-    }
-
     @Spec(Spec.Target.MIXEE)
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     CommandSpec spec;
@@ -46,14 +33,9 @@ final class Target {
     @Nullable
     String location;
 
-    @Option(
-            names = "--format",
-            paramLabel = "FORMAT",
-            defaultValue = "auto",
-            completionCandidates = FormatNames.class,
-            description = "What wrote the log: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}, by its content).")
+    @Mixin
     @SuppressWarnings("NullAway.Init") // picocli fills it in
-    String format;
+    FormatOption format;
 
     @Option(
             names = "--pattern",
@@ -119,14 +101,7 @@ final class Target {
                 throw new ParameterException(spec.commandLine(), "--pattern: " + e.getMessage(), e);
             }
         }
-        if (format.equals("auto")) {
-            return null;
-        }
-        try {
-            return LogFormats.named(format);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), "--format: " + e.getMessage() + ", or auto", e);
-        }
+        return format.wanted();
     }
 
     private @Nullable String runId() {

@@ -6,14 +6,10 @@ import java.io.PrintWriter;
 final class Terminal {
     private Terminal() {}
 
-    /** Prints one line, with every control character replaced: no log can move the cursor or hide a line. */
+    /** Prints one line, {@link Printable}. */
     static void line(PrintWriter out, String message) {
-        StringBuilder printable = new StringBuilder(message.length());
-        message.codePoints()
-                .forEach(c -> printable.appendCodePoint(
-                        Character.isISOControl(c) || Character.getType(c) == Character.FORMAT ? '\uFFFD' : c));
         synchronized (out) {
-            out.println("trainwatch: " + printable);
+            out.println("trainwatch: " + Printable.of(message));
             out.flush();
         }
     }

@@ -1,11 +1,11 @@
-package io.trainwatch.monitor.cli;
+package io.trainwatch.attach.cli;
 
 /** Text from outside that goes to a terminal. */
-final class Printable {
+public final class Printable {
     private Printable() {}
 
     /** The text with every control character replaced, so that no log can move the cursor or hide a line. */
-    static String of(String text) {
+    public static String of(String text) {
         StringBuilder printable = new StringBuilder(text.length());
         text.codePoints()
                 .forEach(c -> printable.appendCodePoint(

@@ -56,7 +56,6 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     private final Map<Hold, Integer> heldSince = new EnumMap<>(Hold.class);
     private long lastBeatMs;
     private long failingSinceMs;
-    private @Nullable Alert ofMonitor;
     private boolean writeFailed;
 
     /** What pagers share. */
@@ -89,6 +88,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                 settings.rate(),
                 settings.quietHours(),
                 sink instanceof AlertmanagerSink ? AlertmanagerSink.RESEND : null,
+                sink.acknowledges(),
                 state,
                 this,
                 clock.millis());
@@ -260,7 +260,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         }
     }
 
-    /** A monitor that does not judge raises an alert of its own; it needs no broker to be told. */
+    /** A monitor that does not judge, or not in time, raises alerts of its own; they need no broker to be told. */
     private void watchMonitor(long now) {
         if (pulse == null) {
             return;
@@ -271,13 +271,26 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         } else if (failingSinceMs == 0) {
             failingSinceMs = now;
         }
-        if (ofMonitor != null && failing.isEmpty()) {
-            incidents.take(MonitorAlert.resolved(ofMonitor, now), true, now);
-            ofMonitor = null;
-        } else if (ofMonitor == null && failing.isPresent() && now - failingSinceMs >= MONITOR_GRACE.toMillis()) {
-            ofMonitor = MonitorAlert.failing(monitor, failing.get(), failingSinceMs);
-            incidents.take(ofMonitor, true, now);
+        if (failing.isEmpty()) {
+            resolveOfMonitor(MonitorAlert.STALLED, now);
+        } else if (now - failingSinceMs >= MONITOR_GRACE.toMillis() && ofMonitor(MonitorAlert.STALLED).isEmpty()) {
+            incidents.take(MonitorAlert.stalled(monitor, failing.get(), failingSinceMs), true, now);
         }
+        Optional<String> behind = pulse.behind(now);
+        if (behind.isEmpty()) {
+            resolveOfMonitor(MonitorAlert.BEHIND, now);
+        } else if (ofMonitor(MonitorAlert.BEHIND).isEmpty()) {
+            incidents.take(MonitorAlert.behind(monitor, behind.get(), now), true, now);
+        }
+    }
+
+    private void resolveOfMonitor(String detector, long now) {
+        ofMonitor(detector).ifPresent(open -> incidents.take(MonitorAlert.resolved(open, now), true, now));
+    }
+
+    /** Also one that was raised before a restart. */
+    private Optional<Alert> ofMonitor(String detector) {
+        return incidents.openEpisode(MonitorAlert.runId(monitor), detector);
     }
 
     private void beat(long now) throws InterruptedException {
@@ -333,15 +346,17 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                     Severity.warning,
                     "Test of trainwatch",
                     page.summary(),
-                    page.facts(),
-                    page.causes(),
-                    page.links(),
+                    List.of(),
+                    List.of(),
+                    List.of(),
                     page.sinceMs(),
                     page.atMs(),
                     page.runs(),
                     page.lead(),
                     page.episodes(),
                     Severity.warning,
+                    1,
+                    true,
                     true));
         }
     }

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where a page leads to.
  *
- * @param monitor address under which people reach this monitor, null for none: its page, its API and approvals
- * @param runbook address of another runbook than that of the monitor; the name of the detector is put behind it as the anchor;
- *     null for none
+ * @param monitor address under which people reach this monitor, null for none: its live page and approvals
+ * @param runbook address of the runbook; the name of the detector is put behind it as the anchor; null for the one that the
+ *     monitor serves
  * @param dashboard address of a dashboard, with {@code {run_id}}, {@code {from_ms}} and {@code {to_ms}} where they belong;
  *     null for none
  */
@@ -29,9 +29,6 @@ public record Links(
 
     List<Page.Link> of(Alert alert, long nowMs) {
         List<Page.Link> links = new ArrayList<>();
-        if (monitor != null) {
-            links.add(new Page.Link("Run", at("/#/run/" + encoded(alert.getRunId()))));
-        }
         if (runbook != null) {
             links.add(new Page.Link("Runbook", URI.create(runbook + "#" + encoded(alert.getDetector()))));
         } else if (monitor != null) {
@@ -46,7 +43,7 @@ public record Links(
                             .replace("{to_ms}", Long.toString(nowMs + AROUND_MS)))));
         }
         if (monitor != null) {
-            links.add(new Page.Link("API", at("/api/v1/runs/" + encoded(alert.getRunId()) + "/story")));
+            links.add(new Page.Link("Run", at("/#/run/" + encoded(alert.getRunId()))));
         }
         return links;
     }

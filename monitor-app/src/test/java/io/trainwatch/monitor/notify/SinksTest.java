@@ -65,7 +65,7 @@ class SinksTest {
                 loss: NaN, usually 2.310, at step 120
                 Last good checkpoint: step 100, s3://bucket/r/100
                 Accelerator time since the onset: 2.5 h
-                I look after it: trainwatch ack %s
+                I look after it: trainwatch ack e81b4b0ede2334f398f290de520df4a2
 
                 Likely causes
                 1. The learning rate is too high
@@ -73,11 +73,10 @@ class SinksTest {
                    do: halve the learning rate
                    do: clip the gradient at 1.0
 
-                Run: https://monitor.example/#/run/resnet%%207
                 Runbook: https://runbook.example/README.md#non_finite_loss
-                Dashboard: https://grafana.example/d/run?var-run=resnet%%207&from=1763758200000&to=1763761860000
-                API: https://monitor.example/api/v1/runs/resnet%%207/story
-                """.formatted(nan("resnet 7").getAlertId()));
+                Dashboard: https://grafana.example/d/run?var-run=resnet%207&from=1763758200000&to=1763761860000
+                Run: https://monitor.example/#/run/resnet%207
+                """);
     }
 
     @Test

@@ -297,15 +297,17 @@ class NotifierTest {
                         new Pulse(trouble::get, () -> 0, () -> 0),
                         () -> Instant.now().plusMillis(ahead.get()))) {
             await().atMost(LIMIT).until(notifier::tellsAll);
+            alerts.put(nan("r"));
+            await().atMost(LIMIT).until(() -> webhook.taken().size() == 1);
             gone.close();
 
             trouble.set(Optional.of("The brokers have not answered for 11 s."));
             await().atMost(LIMIT).until(() -> {
                 // The half minute begins when it is first looked at.
                 ahead.addAndGet(10_000);
-                return !webhook.taken().isEmpty();
+                return webhook.taken().size() == 2;
             });
-            assertThat(webhook.taken().get(0).json().at("/alerts/0/detector").asText())
+            assertThat(webhook.taken().get(1).json().at("/alerts/0/detector").asText())
                     .isEqualTo("monitor_stalled");
         }
     }

@@ -321,20 +321,19 @@ final class Incidents {
             close(incident);
             return Optional.empty();
         }
-        Kind kind = incident.wasTold() ? Kind.UPDATED : Kind.OPENED;
-        if (incident.wasTold() && !hasNews(incident, nowMs)) {
-            return acknowledges && incident.isAcknowledgementUntold()
-                    ? Optional.of(Kind.ACKNOWLEDGED)
-                    : Optional.empty();
+        if (!incident.wasTold()) {
+            return unlessHeld(incident, Kind.OPENED, nowMs);
         }
+        Optional<Kind> news = hasNews(incident, nowMs) ? unlessHeld(incident, Kind.UPDATED, nowMs) : Optional.empty();
+        return news.isEmpty() && acknowledges && incident.isAcknowledgementUntold()
+                ? Optional.of(Kind.ACKNOWLEDGED)
+                : news;
+    }
+
+    private Optional<Kind> unlessHeld(Incident incident, Kind kind, long nowMs) {
         Optional<Hold> hold = hold(incident, kind, nowMs);
-        if (hold.isPresent()) {
-            hold(incident, hold.get());
-            return acknowledges && incident.isAcknowledgementUntold()
-                    ? Optional.of(Kind.ACKNOWLEDGED)
-                    : Optional.empty();
-        }
-        return Optional.of(kind);
+        hold.ifPresent(reason -> hold(incident, reason));
+        return hold.isPresent() ? Optional.empty() : Optional.of(kind);
     }
 
     private boolean hasNews(Incident incident, long nowMs) {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -335,7 +336,9 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     static Receipt test(SinkSettings of, PageText text, InstantSource clock) throws InterruptedException {
         try (Sink sink = of.open(clock)) {
             long now = clock.millis();
-            Incident incident = new Incident("0".repeat(32), Incidents.OF_RUN + "test", now);
+            // Another one each time: a receiver tells nobody of what it has and somebody looks after.
+            Incident incident = new Incident(
+                    UUID.randomUUID().toString().replace("-", ""), Incidents.OF_RUN + "test", now);
             Alert alert = MonitorAlert.test(now);
             incident.put(alert, now);
             Page page = text.of(incident, Kind.OPENED, null, now);

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.web.HttpSettings;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -14,7 +15,7 @@ class DemoTest {
     void played_once_it_finds_every_planted_fault_and_nothing_in_the_healthy_runs() throws Exception {
         StringWriter told = new StringWriter();
         boolean passed =
-                new Demo(new PrintWriter(told), Ink.PLAIN, new HttpSettings("127.0.0.1", 0, null), "test").once();
+                new Demo(new PrintWriter(told), Ink.PLAIN, new HttpSettings("127.0.0.1", 0, null), NotifySettings.NOBODY, "test").once();
         assertThat(passed).as(told.toString()).isTrue();
         assertThat(told.toString().lines().filter(line -> line.startsWith("found ")))
                 .hasSize(8);

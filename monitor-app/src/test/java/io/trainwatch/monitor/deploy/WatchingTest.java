@@ -146,7 +146,7 @@ class WatchingTest {
                         .put("severity", "critical"));
         assertThat(alert.at("/annotations/summary").textValue()).isEqualTo("non_finite_loss in run a \"sick\" run");
         assertThat(alert.at("/annotations/page_url").textValue())
-                .isEqualTo("http://127.0.0.1:8280/#/runs/a%20%22sick%22%20run");
+                .isEqualTo("http://127.0.0.1:8280/#/run/a%20%22sick%22%20run");
         assertThat(alert.at("/annotations/runbook_url").textValue()).endsWith("/runbook/non_finite_loss");
     }
 

@@ -71,8 +71,7 @@ class SinksTest {
 
                 Runbook: https://runbook.example/README.md#non_finite_loss
                 Dashboard: https://grafana.example/d/run?var-run=resnet%207&from=1763758200000&to=1763761860000
-                Run: https://monitor.example/api/v1/runs/resnet%207/story
-                Alerts: https://monitor.example/api/v1/runs/resnet%207/alerts
+                Run: https://monitor.example/#/run/resnet%207
                 """);
     }
 

@@ -39,7 +39,7 @@ final class Relay implements AutoCloseable {
     private final Function<@Nullable String, HttpRequest> stream;
     private final Ear ear;
     private volatile @Nullable String id;
-    private volatile @Nullable String notReady;
+    private volatile @Nullable String trouble;
     private volatile String refusal = SILENT;
     private @Nullable Connection connection;
     private long triedNs;
@@ -74,25 +74,22 @@ final class Relay implements AutoCloseable {
         return last == null ? "" : last;
     }
 
-    /** What is wrong with that instance, e.g. {@code does not answer}; null if nothing is. */
+    /** What is wrong with that instance, e.g. {@code does not answer}; null if nothing is known to be. */
     @Nullable
     String trouble() {
-        Connection current = connection;
-        String reason = notReady;
-        if (current == null) {
-            return null;
-        }
-        if (current.isOver()) {
-            return refusal;
-        }
-        return reason == null ? null : "does not judge now: " + reason;
+        return trouble;
     }
 
     /** Connects, if it is not; to be called every now and then by one thread. */
     void keepUp() {
-        Connection current = connection;
-        if (current != null && (current.isHeard() || System.nanoTime() - triedNs < RETRY_NS)) {
-            return;
+        if (connection != null) {
+            if (!connection.isLost()) {
+                return;
+            }
+            trouble = refusal;
+            if (System.nanoTime() - triedNs < RETRY_NS) {
+                return;
+            }
         }
         close();
         triedNs = System.nanoTime();
@@ -123,14 +120,9 @@ final class Relay implements AutoCloseable {
         private String event = "";
         private volatile long heardNs = System.nanoTime();
         private volatile boolean over;
-        private volatile boolean begun;
 
-        boolean isOver() {
-            return over || answer != null && answer.isDone();
-        }
-
-        boolean isHeard() {
-            return begun && !isOver() && System.nanoTime() - heardNs < SILENCE_NS;
+        boolean isLost() {
+            return over || (answer != null && answer.isDone()) || System.nanoTime() - heardNs > SILENCE_NS;
         }
 
         void end() {
@@ -169,9 +161,10 @@ final class Relay implements AutoCloseable {
                 if (!(JSON.readTree(data) instanceof ObjectNode message)) {
                     return;
                 }
-                begun = true;
                 if (event.equals("alive")) {
-                    notReady = message.has("not_ready") ? message.get("not_ready").asText() : null;
+                    trouble = message.has("not_ready")
+                            ? "does not judge now: " + message.get("not_ready").asText()
+                            : null;
                 } else {
                     id = message.path("id").asText("");
                     ear.heard(Relay.this, event, message);

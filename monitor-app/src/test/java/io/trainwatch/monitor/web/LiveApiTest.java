@@ -11,10 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.run.RunCondition;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
@@ -26,9 +23,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -211,7 +205,7 @@ class LiveApiTest {
 
     @Test
     void clients_beyond_the_limit_are_refused_and_a_place_is_free_again_when_one_leaves() throws Exception {
-        List<Stream> streams = new ArrayList<>();
+        List<EventStream> streams = new ArrayList<>();
         for (int i = 0; i < LiveApi.MAX_CLIENTS; i++) {
             streams.add(follow(""));
         }
@@ -228,7 +222,7 @@ class LiveApiTest {
         board.publish(snapshot(bare("r1")));
         Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
             board.publish(snapshot(bare("r1")));
-            try (EventStream stream = new Stream(request("/api/v1/stream"))) {
+            try (EventStream stream = EventStream.open(client, request("/api/v1/stream"))) {
                 return stream.status() == 200;
             }
         });

@@ -231,7 +231,7 @@ class Fleet {
   }
 
   #say(sick, all, worst) {
-    const key = worst ? `${sick} ${worst.row.run_id} ${ago(worst.row)}` : `${all}`;
+    const key = worst ? `${sick} ${worst.row.run_id} ${ago(worst.row)} ${reason(worst.row)}` : `${all}`;
     if (this.#sentence.dataset.key === key) {
       return;
     }
@@ -242,6 +242,7 @@ class Fleet {
         icon(worst.state.key),
         h("span", null, `${whole(sick)} of ${plural(all, "run is", "runs are")} sick`),
         h("a", { class: "latest", href: link(worst.row) }, bdi(name(worst.row)), ` ${worst.state.word} for ${ago(worst.row)}`),
+        bdi(reason(worst.row), { class: "reason" }),
       );
     } else {
       this.#sentence.replaceChildren(
@@ -353,7 +354,7 @@ class Line {
     setAttribute(this.#name, "title", row.run_id);
     setText(this.#where, [row.project, row.model].filter(Boolean).join(" · "));
     const worst = row.worst;
-    const what = worst?.message ?? row.ending ?? "";
+    const what = reason(row);
     setText(this.#what, what);
     setAttribute(this.#what, "title", what || null);
     const more = (row.critical ?? 0) + (row.warning ?? 0) + (row.info ?? 0) - 1;
@@ -375,6 +376,11 @@ class Line {
 
 function link(row) {
   return `#/run/${encodeURIComponent(row.run_id)}`;
+}
+
+/** What is wrong with a run; "" if nothing is. */
+function reason(row) {
+  return row.worst?.message ?? row.ending ?? "";
 }
 
 /** A name that several runs share says less than the id. */

@@ -213,7 +213,13 @@ class PageTest {
         photograph(
                 "#/run/nan-after-warmup", "run-nan", device, scheme, "document.querySelectorAll('canvas').length > 3");
         photograph("#/run/overfits", "run-overfits", device, scheme, "document.querySelectorAll('canvas').length > 3");
-        photograph("#/run/layers-die", "run-layers", device, scheme, "document.querySelectorAll('canvas').length > 4");
+        photograph(
+                "#/run/layers-die",
+                "run-layers",
+                device,
+                scheme,
+                "document.querySelectorAll('.heat canvas').length === 2"
+                        + " && (document.querySelector('.heat').scrollIntoView(), true)");
         photograph("#/run/spiky", "run-spiky", device, scheme, "document.querySelectorAll('canvas').length > 3");
         photograph(
                 "#/compare?run=healthy-cosine&run=overfits&run=spiky",
@@ -222,6 +228,8 @@ class PageTest {
                 scheme,
                 "document.querySelectorAll('table.runs tbody td b, table.runs tbody tr').length === 3");
         photograph("#/alerts", "alerts", device, scheme, "document.querySelectorAll('article').length > 1");
+        browser.open(server.url() + "/runbook/non_finite_loss");
+        browser.photograph(PICTURES.resolve("runbook-" + device + "-" + scheme + ".png"));
     }
 
     @Test

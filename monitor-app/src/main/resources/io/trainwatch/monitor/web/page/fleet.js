@@ -275,23 +275,32 @@ class Fleet {
     const top = -this.#list.getBoundingClientRect().top;
     const first = Math.max(0, this.#at(top) - SPARE_ROWS);
     const last = Math.min(wanted.length, this.#at(top + innerHeight) + SPARE_ROWS);
-    const kept = new Set();
-    for (let i = first; i < last; i++) {
-      const { row, state } = wanted[i];
-      kept.add(row.run_id);
-      let line = this.#rows.get(row.run_id);
-      if (!line) {
-        line = new Line(row.run_id, () => this.#mark(row.run_id));
-        this.#rows.set(row.run_id, line);
-        this.#list.append(line.element);
-      }
-      line.show(row, state, i, this.#top(i), wanted.length);
-    }
+    const shown = wanted.slice(first, last);
+    const kept = new Set(shown.map(({ row }) => row.run_id));
     for (const [id, line] of this.#rows) {
       if (!kept.has(id)) {
         line.element.remove();
         this.#rows.delete(id);
       }
+    }
+    // The tab key and screen readers go through the rows as the eye does.
+    const focused = document.activeElement;
+    let next = this.#list.firstChild;
+    shown.forEach(({ row, state }, i) => {
+      let line = this.#rows.get(row.run_id);
+      if (!line) {
+        line = new Line(row.run_id, () => this.#mark(row.run_id));
+        this.#rows.set(row.run_id, line);
+      }
+      if (line.element === next) {
+        next = next.nextSibling;
+      } else {
+        this.#list.insertBefore(line.element, next);
+      }
+      line.show(row, state, first + i, this.#top(first + i), wanted.length);
+    });
+    if (focused !== document.activeElement && this.#list.contains(focused)) {
+      focused.focus({ preventScroll: true });
     }
   }
 }

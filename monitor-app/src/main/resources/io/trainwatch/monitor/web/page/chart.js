@@ -12,7 +12,7 @@ const COLOURS = {
   dark: ["#56B4E9", "#E69F00", "#1FBF92", "#D98BB5", "#3D8FD1", "#FF7A33", "#F0E442", "#C9CFD6"],
 };
 /** Flags of episodes that would stand closer than this are one. */
-const FLAG_PX = 44;
+const FLAG_PX = 36;
 const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]];
 
 export function isDark() {

@@ -153,8 +153,11 @@ class DemoTest {
 
         assertThat(browser.text(".heading h1")).isEqualTo(TOO_HIGH);
         assertThat(browser.texts(".episodes .detector")).contains("non_finite_loss");
-        assertThat(browser.text(".episodes .cause h3")).startsWith("likely: The learning rate");
         assertThat(browser.texts(".episodes .when")).anyMatch(when -> when.contains("from step 6"));
+        browser.until("[...document.querySelectorAll('.episodes .head[aria-expanded=false]')].every((head) =>"
+                + " (head.click(), true)) && document.querySelector('.episodes .fix') !== null");
+        assertThat(browser.texts(".episodes .cause h3"))
+                .anyMatch(cause -> cause.startsWith("likely: The learning rate is too high"));
         photograph("#/run/" + TOO_HIGH, "run", "document.querySelectorAll('canvas').length >= 4");
         photograph(
                 "#/run/input-rescaled",

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.web.Browser;
 import io.trainwatch.monitor.web.HttpSettings;
 import io.trainwatch.sdk.TrainingRun;
@@ -18,6 +19,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -56,7 +58,13 @@ class DemoTest {
 
     private static void play() {
         try {
-            new Demo(new PrintWriter(told), Ink.PLAIN, new HttpSettings("127.0.0.1", 0, null), "test").forever();
+            new Demo(
+                            new PrintWriter(told),
+                            Ink.PLAIN,
+                            new HttpSettings("127.0.0.1", 0, null),
+                            NotifySettings.NOBODY,
+                            "test")
+                    .forever();
         } catch (IOException e) {
             throw new IllegalStateException(e);
         } catch (InterruptedException e) {
@@ -78,6 +86,13 @@ class DemoTest {
         browser.close();
     }
 
+    @BeforeEach
+    void desktop() {
+        browser.size(1440, 900, false);
+        browser.scheme("light");
+        browser.forgetProblems();
+    }
+
     @AfterEach
     void nothing_went_wrong_in_the_browser() {
         assertThat(browser.problems()).isEmpty();
@@ -86,7 +101,6 @@ class DemoTest {
     @Test
     @Order(1)
     void a_run_that_appears_and_turns_nan_is_shown_without_a_reload() throws Exception {
-        desktop();
         browser.open(page);
         browser.until("document.getElementById('connection').dataset.state === 'live'");
         browser.value("window.stays = 'here'");
@@ -132,7 +146,6 @@ class DemoTest {
     @Test
     @Order(2)
     void the_fleet_shows_the_sick_runs_first_and_what_is_wrong_with_each() throws IOException {
-        desktop();
         browser.open(page);
         browser.until("document.querySelectorAll('.rows .row:is(.critical, .warning)').length >= 3");
 
@@ -145,7 +158,6 @@ class DemoTest {
     @Test
     @Order(3)
     void a_run_shows_what_is_wrong_why_and_since_when_beside_its_curves() throws IOException {
-        desktop();
         browser.open(page);
         browser.until(ROW.formatted(TOO_HIGH) + "?.querySelector('.loss').textContent === 'NaN'");
         browser.go("#/run/" + TOO_HIGH);
@@ -169,7 +181,6 @@ class DemoTest {
     @Test
     @Order(4)
     void runs_are_compared_and_alerts_listed() throws IOException {
-        desktop();
         browser.open(page);
         String compared = "#/compare?run=healthy-constant-rate&run=corrupt-batches&run=input-rescaled";
         String drawn = "document.querySelectorAll('table.runs tbody tr').length === 3"
@@ -182,7 +193,7 @@ class DemoTest {
         browser.value("(() => { const box = document.querySelector('select[aria-label=State]');"
                 + " box.value = ''; box.dispatchEvent(new Event('change')); })()");
         browser.until("document.querySelectorAll('article').length > 4");
-        assertThat(browser.texts("article .detector")).contains("non_finite_loss", "feature_drift input");
+        assertThat(browser.texts("article .detector")).contains("non_finite_loss", "feature_drift train");
     }
 
     @Test
@@ -196,11 +207,6 @@ class DemoTest {
         assertThat(told.toString().lines().filter(line -> line.startsWith("quiet ")))
                 .hasSize(2);
         assertThat(told.toString()).doesNotContain("false alarm");
-    }
-
-    private static void desktop() {
-        browser.size(1440, 900, false);
-        browser.scheme("light");
     }
 
     /** On a desk and on a phone, light and dark. */

@@ -146,7 +146,7 @@ function actions(alert) {
   const box = h(
     "div",
     { class: "actions", hidden: true },
-    button("Acknowledge", "I look after it: nobody is paged about it again", async () => {
+    button("Acknowledge", "I look after it: for 4 h only what is worse pages", async () => {
       await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: "4h" });
       pagingChanged();
       return "acknowledged for 4 h";

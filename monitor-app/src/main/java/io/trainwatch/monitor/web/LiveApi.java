@@ -231,11 +231,14 @@ final class LiveApi {
 
         private synchronized void reset() {
             begin(null);
-            send("reset", Json.text(out -> {
-                out.writeStartObject();
-                out.writeStringField("id", place());
-                out.writeEndObject();
-            }), place());
+            send(
+                    "reset",
+                    Json.text(out -> {
+                        out.writeStartObject();
+                        out.writeStringField("id", place());
+                        out.writeEndObject();
+                    }),
+                    place());
         }
 
         private void lookAfterOthers() {

@@ -97,7 +97,9 @@ final class Relay implements AutoCloseable {
         Connection next = new Connection();
         next.answer = client.sendAsync(
                 stream.apply(id),
-                head -> head.statusCode() == OK ? BodySubscribers.fromLineSubscriber(next) : refused(head.statusCode()));
+                head -> head.statusCode() == OK
+                        ? BodySubscribers.fromLineSubscriber(next)
+                        : refused(head.statusCode()));
         connection = next;
     }
 

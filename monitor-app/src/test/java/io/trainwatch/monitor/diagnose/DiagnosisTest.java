@@ -151,7 +151,8 @@ final class DiagnosisTest {
         });
         assertThat(ids(hang)).startsWith("deadlock");
 
-        Alert lost = last("stalled_run", run -> run.steps(100).heartbeat("train").silence(70));
+        Alert lost =
+                last("stalled_run", run -> run.steps(100).heartbeat("train").silence(70));
         assertThat(ids(lost)).startsWith("process_gone");
     }
 

@@ -413,7 +413,8 @@ class MonitorTopologyTest {
     }
 
     @Test
-    void a_run_whose_alerts_change_in_a_row_is_shown_at_once_five_times_a_second_at_most_and_its_last_state_at_the_next_tick() {
+    void
+            a_run_whose_alerts_change_in_a_row_is_shown_at_once_five_times_a_second_at_most_and_its_last_state_at_the_next_tick() {
         try (TopologyRig rig = new TopologyRig(dir)) {
             Trainer trainer = new Trainer("r");
             rig.send(trainer, trainer.step(Double.NaN));

@@ -237,7 +237,8 @@ class PageTest {
         browser.open(server.url());
         browser.until("document.querySelectorAll('.rows .row').length > 3");
 
-        assertThat(browser.text(".sentence")).matches("4 of \\d+ runs are sicknan-after-warmup critical for \\d mingradient norm is 48.86, .*");
+        assertThat(browser.text(".sentence"))
+                .matches("4 of \\d+ runs are sicknan-after-warmup critical for \\d mingradient norm is 48.86, .*");
         assertThat(browser.value("document.title").asText()).isEqualTo("(4 sick) trainwatch");
         assertThat(browser.texts(".rows .row.critical .name")).containsExactly("nan-after-warmup", "layers-die");
         assertThat(browser.text(".rows .row.critical .what"))

@@ -205,8 +205,7 @@ class PeersTest {
         there.publish(snapshot(bare("another")));
         judges.put("a/b+c", address(second));
 
-        try (EventStream stream =
-                EventStream.open(client, request(first, "/api/v1/stream?run=a%2Fb%2Bc"))) {
+        try (EventStream stream = EventStream.open(client, request(first, "/api/v1/stream?run=a%2Fb%2Bc"))) {
             assertThat(stream.next().name()).isEqualTo("alive");
             Awaitility.await().until(() -> {
                 there.publish(snapshot(bare("another")));
@@ -257,8 +256,7 @@ class PeersTest {
 
     private EventStream follow(WebServer server, String after) throws Exception {
         return EventStream.open(
-                client,
-                request(server, "/api/v1/stream?after=" + URLEncoder.encode(after, StandardCharsets.UTF_8)));
+                client, request(server, "/api/v1/stream?after=" + URLEncoder.encode(after, StandardCharsets.UTF_8)));
     }
 
     private JsonNode fleet(WebServer server) throws Exception {

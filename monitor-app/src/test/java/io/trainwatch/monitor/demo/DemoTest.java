@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.common.errors.InterruptException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -67,7 +68,7 @@ class DemoTest {
                     .forever();
         } catch (IOException e) {
             throw new IllegalStateException(e);
-        } catch (InterruptedException e) {
+        } catch (InterruptedException | InterruptException e) {
             // As it is ended.
         }
     }
@@ -164,6 +165,10 @@ class DemoTest {
         browser.until("document.querySelectorAll('canvas').length >= 4");
 
         assertThat(browser.text(".heading h1")).isEqualTo(TOO_HIGH);
+        assertThat(browser.value("document.querySelector('.chart[aria-label=loss] .log').ariaPressed")
+                        .asText())
+                .as("a loss that exploded is drawn on a logarithmic axis")
+                .isEqualTo("true");
         assertThat(browser.texts(".episodes .detector")).contains("non_finite_loss");
         assertThat(browser.texts(".episodes .when")).anyMatch(when -> when.contains("from step 6"));
         browser.until("[...document.querySelectorAll('.episodes .head[aria-expanded=false]')].every((head) =>"

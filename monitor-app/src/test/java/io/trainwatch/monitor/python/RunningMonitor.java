@@ -12,7 +12,9 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -60,7 +62,7 @@ final class RunningMonitor implements AutoCloseable {
         return "kafka:" + brokers;
     }
 
-    /** Waits until all of the alerts, each "run detector", were raised. */
+    /** Waits until all of the alerts, each "run detector", were raised; a run goes by its name where it has one. */
     void awaitAlerts(List<String> expected) {
         await().atMost(LIMIT)
                 .pollInterval(Duration.ofMillis(200))
@@ -69,12 +71,37 @@ final class RunningMonitor implements AutoCloseable {
 
     /** Every episode so far, as "run detector". */
     Set<String> alerts() throws Exception {
+        Map<String, String> names = new HashMap<>();
+        for (JsonNode run : fleet()) {
+            names.put(run.get("run_id").asText(), nameOf(run));
+        }
         Set<String> alerts = new HashSet<>();
         for (JsonNode alert : get("/api/v1/alerts?limit=1000").findValue("alerts")) {
+            String run = alert.get("run_id").asText();
             alerts.add(
-                    alert.get("run_id").asText() + " " + alert.get("detector").asText());
+                    names.getOrDefault(run, run) + " " + alert.get("detector").asText());
         }
         return alerts;
+    }
+
+    /** Every run so far, as "run condition last-step". */
+    Set<String> runs() throws Exception {
+        Set<String> runs = new HashSet<>();
+        for (JsonNode run : fleet()) {
+            runs.add(nameOf(run) + " " + run.path("condition").asText() + " "
+                    + run.path("last_step").asText());
+        }
+        return runs;
+    }
+
+    private JsonNode fleet() throws IOException, InterruptedException {
+        return get("/api/v1/fleet").get("runs");
+    }
+
+    private static String nameOf(JsonNode run) {
+        return run.hasNonNull("name")
+                ? run.get("name").asText()
+                : run.get("run_id").asText();
     }
 
     private JsonNode get(String path) throws IOException, InterruptedException {

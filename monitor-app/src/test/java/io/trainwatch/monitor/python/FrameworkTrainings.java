@@ -53,15 +53,14 @@ abstract class FrameworkTrainings {
             return isHidden ? "non_finite_gradient" : DETECTORS.get(fault);
         }
 
-        /** MLflow's callback for Keras counts from 0. */
+        /** Lightning tells MLflow, and MLflow's callback for Keras, steps from 0 on. */
         int lastStep(String fault) {
-            return STEPS.get(fault) - (byMlflow && framework.equals("keras") ? 1 : 0);
+            boolean fromZero = byMlflow && List.of("lightning", "keras").contains(framework);
+            return STEPS.get(fault) - (fromZero ? 1 : 0);
         }
     }
 
-    @TempDir
     private Path dir;
-
     private RunningMonitor monitor;
 
     /** With PyTorch, transformers, Accelerate, Lightning and MLflow. */
@@ -71,7 +70,8 @@ abstract class FrameworkTrainings {
     abstract Python keras();
 
     @BeforeAll
-    void start() throws Exception {
+    void start(@TempDir Path directory) throws Exception {
+        dir = directory;
         monitor = new RunningMonitor(dir);
     }
 

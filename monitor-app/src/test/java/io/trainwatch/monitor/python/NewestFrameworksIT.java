@@ -14,7 +14,7 @@ class NewestFrameworksIT extends FrameworkTrainings {
 
     @Override
     Python keras() {
-        return newest().with("newest-keras", ".[kafka]", "keras", "jax", "scikit-learn", "mlflow-skinny");
+        return newest().with("newest-keras", ".[kafka]", "keras", "jax", "scikit-learn", "mlflow-skinny", "pandas");
     }
 
     private static Python newest() {

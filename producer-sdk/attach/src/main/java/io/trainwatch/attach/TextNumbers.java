@@ -107,6 +107,9 @@ final class TextNumbers {
     /** What begins like a number and is none, as pairs of start and end. */
     private final List<int[]> skipped = new ArrayList<>();
 
+    /** Where the words before the numbers stand, as pairs of start and end. */
+    private final List<int[]> keys = new ArrayList<>();
+
     /** Whether all numbers are made of digits. */
     private boolean plain = true;
 
@@ -135,7 +138,7 @@ final class TextNumbers {
     @Nullable
     Wording wording() {
         return plain && whole && found.size() < MAX_NUMBERS && line.length() <= Wording.MAX_CHARACTERS
-                ? new Wording(line, places, skipped, found, loose())
+                ? new Wording(line, places, skipped, keys, found, loose())
                 : null;
     }
 
@@ -327,6 +330,7 @@ final class TextNumbers {
             begin--;
         }
         List<String> key = words(line.substring(begin, keyEnd).strip());
+        keys.add(new int[] {begin, keyEnd});
         int next = behindBlanks(end, end + 3);
         boolean opens = next < end + 3 && line.startsWith("[", next);
         boolean closes = next < end + 3 && line.startsWith("]", next);

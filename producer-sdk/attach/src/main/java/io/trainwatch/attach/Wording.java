@@ -2,6 +2,7 @@ package io.trainwatch.attach;
 
 import io.trainwatch.attach.TextNumbers.Found;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +27,15 @@ final class Wording {
     /**
      * @param places start, end and index in {@code found} of each number that is made of digits; all of them are
      * @param skipped start and end of what is no number
+     * @param keys start and end of the words before each number
      */
-    Wording(String line, List<int[]> places, List<int[]> skipped, List<Found> found, String loose) {
+    Wording(
+            String line,
+            List<int[]> places,
+            List<int[]> skipped,
+            List<int[]> keys,
+            List<Found> found,
+            String loose) {
         this.line = line;
         this.found = List.copyOf(found);
         this.loose = loose;
@@ -35,11 +43,8 @@ final class Wording {
         ends = places.stream().mapToInt(place -> place[1]).toArray();
         indices = places.stream().mapToInt(place -> place[2]).toArray();
         this.skipped = new boolean[line.length()];
-        for (int[] part : skipped) {
-            for (int at = part[0]; at < part[1]; at++) {
-                this.skipped[at] = true;
-            }
-        }
+        skipped.forEach(part -> Arrays.fill(this.skipped, part[0], part[1], true));
+        keys.forEach(part -> Arrays.fill(this.skipped, part[0], part[1], false));
     }
 
     /** What stands between the numbers and their words, as {@link TextNumbers#loose()}. */

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -104,6 +105,25 @@ abstract class FrameworkTrainings {
                     runs.get(i).join();
                     check(trainings.get(i));
                 }));
+    }
+
+    /** What a new user pastes from the READMEs, and what the PyTorch adapter sees against what is computed by hand. */
+    @TestFactory
+    Stream<DynamicTest> the_lines_of_the_readmes_attach_as_they_stand_there() {
+        return Stream.of(
+                DynamicTest.dynamicTest(
+                        "PyTorch, Hugging Face, Accelerate, Lightning",
+                        () -> assertTestsPass(torch(), "tests/frameworks/test_readme.py", "tests/frameworks/test_torch.py")),
+                DynamicTest.dynamicTest(
+                        "Keras, scikit-learn", () -> assertTestsPass(keras(), "tests/frameworks/test_readme.py")));
+    }
+
+    private void assertTestsPass(Python python, String... tests) throws Exception {
+        Path log = Files.createTempFile(dir, "pytest-", ".log");
+        List<String> command = new ArrayList<>(List.of("-m", "pytest", "-o", "addopts=-q -ra", "-p", "no:cacheprovider"));
+        command.addAll(List.of(tests));
+        int exit = python.run(log, Map.of("HF_HUB_OFFLINE", "1"), command.toArray(String[]::new));
+        assertThat(exit).as(Files.readString(log)).isZero();
     }
 
     private void train(Training training) {

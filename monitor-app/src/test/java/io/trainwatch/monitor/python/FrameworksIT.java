@@ -10,7 +10,7 @@ class FrameworksIT extends FrameworkTrainings {
         return Python.withDebianTorch()
                 .with(
                         "frameworks-torch",
-                        ".[kafka]",
+                        ".[test]",
                         "torch==1.13.0a0", // what the package calls itself: nothing else may be fetched
                         "transformers==4.45.2",
                         "accelerate==1.1.1",
@@ -25,7 +25,7 @@ class FrameworksIT extends FrameworkTrainings {
                 .get(0)
                 .with(
                         "frameworks-keras",
-                        ".[kafka]",
+                        ".[test]",
                         "keras==3.15.1",
                         "jax==0.10.2",
                         "scikit-learn==1.9.1",

@@ -9,12 +9,12 @@ class NewestFrameworksIT extends FrameworkTrainings {
     @Override
     Python torch() {
         return newest().with(
-                        "newest-torch", ".[kafka]", "torch", "transformers", "accelerate", "lightning", "mlflow-skinny");
+                        "newest-torch", ".[test]", "torch", "transformers", "accelerate", "lightning", "mlflow-skinny");
     }
 
     @Override
     Python keras() {
-        return newest().with("newest-keras", ".[kafka]", "keras", "jax", "scikit-learn", "mlflow-skinny", "pandas");
+        return newest().with("newest-keras", ".[test]", "keras", "jax", "scikit-learn", "mlflow-skinny", "pandas");
     }
 
     private static Python newest() {

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** A monitor with its own broker, in a process of its own, on free ports. */
 final class RunningMonitor implements AutoCloseable {
@@ -30,13 +31,25 @@ final class RunningMonitor implements AutoCloseable {
     private final String brokers;
 
     RunningMonitor(Path dir) throws IOException {
+        this(dir, "");
+    }
+
+    /**
+     * A monitor with settings.
+     *
+     * @param settings as in its YAML file
+     */
+    RunningMonitor(Path dir, String settings) throws IOException {
         log = dir.resolve("monitor.log");
+        Path file = Files.writeString(dir.resolve("trainwatch.yaml"), settings);
         process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-cp",
                         System.getProperty("java.class.path"),
                         "io.trainwatch.monitor.cli.Trainwatch",
                         "monitor",
+                        "--config",
+                        file.toString(),
                         "--embedded-kafka",
                         "--data-dir",
                         dir.resolve("data").toString(),
@@ -71,6 +84,11 @@ final class RunningMonitor implements AutoCloseable {
 
     /** Every episode so far, as "run detector". */
     Set<String> alerts() throws Exception {
+        return alerts(null);
+    }
+
+    /** The episodes so far of which something is true, all where it is null. */
+    Set<String> alerts(@Nullable String property) throws Exception {
         Map<String, String> names = new HashMap<>();
         for (JsonNode run : fleet()) {
             names.put(run.get("run_id").asText(), nameOf(run));
@@ -78,10 +96,17 @@ final class RunningMonitor implements AutoCloseable {
         Set<String> alerts = new HashSet<>();
         for (JsonNode alert : get("/api/v1/alerts?limit=1000").findValue("alerts")) {
             String run = alert.get("run_id").asText();
-            alerts.add(
-                    names.getOrDefault(run, run) + " " + alert.get("detector").asText());
+            if (property == null || alert.path(property).asBoolean()) {
+                alerts.add(names.getOrDefault(run, run) + " "
+                        + alert.get("detector").asText());
+            }
         }
         return alerts;
+    }
+
+    /** A count in the status of a run, by its id. */
+    long count(String runId, String name) throws Exception {
+        return get("/api/v1/runs/" + runId).path("run").path(name).asLong();
     }
 
     /** Every run so far, as "run condition last-step". */

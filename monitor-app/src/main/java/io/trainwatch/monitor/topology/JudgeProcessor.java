@@ -246,11 +246,11 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private void tick(long nowMs) {
         boolean hears = nowMs - assignedAtMs >= settings.tickGrace().toMillis()
                 && progress().isCaughtUp(nowMs);
+        long statusInterval = catchUp.isEmpty() ? STATUS_INTERVAL_MS : STATUS_INTERVAL_BEHIND_MS;
         if (catchUp.isStale() || hears) {
             catchUp.drain(this::judge);
         }
         int statuses = STATUSES_PER_TICK;
-        long statusInterval = hears ? STATUS_INTERVAL_MS : STATUS_INTERVAL_BEHIND_MS;
         for (StoredRun run : store().live()) {
             if (hears) {
                 judgeSilence(run, nowMs);

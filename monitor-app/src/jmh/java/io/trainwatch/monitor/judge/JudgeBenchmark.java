@@ -112,13 +112,13 @@ public class JudgeBenchmark {
         return judge.judge(judged[run], event, event.getTimestampMs());
     }
 
-    /** The next event of the run: the loss falls as a power law, as learning curves do. */
+    /** The next event of the run: the loss falls as a power law, as learning curves do, so slowly that it never has a plateau. */
     private TrainingEvent nextEvent(int run) {
         int i = next & (EVENTS - 1);
         TrainingEvent event = events[i];
         next = (next + 1) & Integer.MAX_VALUE;
         long step = ++steps[run];
-        ((StepCompleted) event.getBody()).setLoss(2 + 8 / Math.sqrt((double) step) + noise[i]);
+        ((StepCompleted) event.getBody()).setLoss(2 + 8 * Math.pow(step, -0.1) + noise[i]);
         event.setStep(step);
         event.setSeq(step + 1);
         return event;

@@ -5,7 +5,8 @@ cd "$(dirname "$0")"
 target=../../../target
 if [ "$1" = third ]; then # PyTorch is Debian's: the one of PyPI brings gigabytes of CUDA
     if ! /usr/bin/python3 -c 'import torch, venv, ensurepip' 2>/dev/null; then
-        echo "run.sh third needs PyTorch of Debian 12: apt-get install --no-install-recommends python3-torch python3-venv" >&2
+        echo "run.sh third needs PyTorch of Debian 12, and a BLAS that is not the slow reference:" \
+            "apt-get install --no-install-recommends python3-torch python3-venv libopenblas0-pthread" >&2
         exit 2
     fi
     venv=$target/holdout-third-venv

@@ -49,7 +49,7 @@ class Watched:
         self.where = {"run_id": run_id, "location": f"file:{path}"}
 
     def start(self, **facts):
-        self.facts = facts
+        self.facts = {name: fact for name, fact in facts.items() if name != "optimizer"}  # it sees that by itself
 
     def watch(self, model, optimizer):
         from trainwatch.torch import watch  # only where it is used: it wraps what it watches

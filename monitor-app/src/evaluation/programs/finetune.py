@@ -18,7 +18,7 @@ from chargpt import IDS, LETTERS
 from plan import STUCK, UNSTABLE, Run, must
 from tools import CLOCK, Tool
 
-STEPS, LENGTH = 600, 32
+STEPS, LENGTH = 500, 24
 STATE = Tool("trainer-state", "json")
 CALLBACK = Tool("callback", "jsonl")
 PROSE = "".join(pydoc_data.topics.topics.values())[:200_000]
@@ -45,17 +45,17 @@ def rows(ids, count, rng):
 
 @functools.lru_cache
 def pretrained():
-    """Weights after 800 steps on source code."""
+    """Weights after 600 steps on source code."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     model = GPT2LMHeadModel(config())
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for step in range(800):
+    for step in range(600):
         batch = rows(IDS, 16, rng)
         optimizer.zero_grad()
         model(input_ids=batch, labels=batch).loss.backward()
         optimizer.step()
-        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / 800)
+        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / 600)
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 

@@ -10,7 +10,7 @@ from logs import Log, Way
 from plan import Run, must
 from tools import seeded
 
-STEPS = 2000
+STEPS = 1200
 LOSSES = Way("losses", "events", "loss lr evaluation")
 FIELDS = ("loss_spike loss_divergence loss_plateau not_learning exploding_gradient vanishing_gradient prediction_collapse "
           "metric_drift non_finite_loss non_finite_gradient").split()
@@ -74,7 +74,7 @@ def train(log, seed, d_lr=4e-4, g_lr=4e-4, smooth=0.9, wasserstein=False, naive=
         g_opt.zero_grad(); g_loss.backward(); g_opt.step()
         losses = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
         log.step(step, sum(losses.values()), learning_rate=g_lr, losses=losses)
-        if step % 200 == 0:
+        if step % 100 == 0:
             with torch.no_grad():
                 log.evaluation(step, {"distance": distance(g(torch.randn(1000, 16)), images)})
     log.finish()

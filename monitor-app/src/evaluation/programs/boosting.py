@@ -9,8 +9,6 @@ from tools import Tool
 
 CSV = Tool("rounds", "csv")
 JSON = Tool("rounds", "jsonl")
-LATE = ["train_val_divergence"]
-"""The validation loss rises by a tenth or more after its minimum: whoever says so is right."""
 
 
 def boost(path, x, y, seed, rounds, stop=None, **params):

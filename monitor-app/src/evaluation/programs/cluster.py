@@ -50,7 +50,7 @@ class Loader:
         room = self.taken[-self.ahead] if len(self.taken) >= self.ahead else 0.0
         done = max(heapq.heappop(self.free), room) + self.seconds * self.slower * self.rng.lognormal(0, 0.25)
         heapq.heappush(self.free, done)
-        self.taken.append(max(now, done))
+        self.taken.append(max(now, done) + 0.002 * self.rng.lognormal(0, 0.2))  # from the queue to the device
         return self.taken[-1]
 
 

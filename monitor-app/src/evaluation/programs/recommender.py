@@ -41,9 +41,9 @@ def train(log, seed, size=128, lr=0.05, steps=3000, decay=0.01, negatives="unifo
             np.add.at(p, bu, lr * gp)
             np.add.at(q, bi, lr * (gq - decay * q[bi]))
             np.add.at(q, bj, lr * (-gq - decay * q[bj]))
-            np.add.at(b, bi, lr * g[:, 0])
-            np.add.at(b, bj, -lr * g[:, 0])
-        norm = np.sqrt((gp ** 2).sum() + 2 * (gq ** 2).sum()) / size
+            np.add.at(b, bi, lr * (g[:, 0] - decay * b[bi]))
+            np.add.at(b, bj, lr * (-g[:, 0] - decay * b[bj]))
+            norm = np.sqrt((gp ** 2).sum() + 2 * (gq ** 2).sum()) / size
         log.step(step, loss, step / per_epoch, learning_rate=lr, grad_norm=norm)
         if step % evaluate_every == 0 and log.wants("evaluation"):
             with np.errstate(over="ignore", invalid="ignore"):

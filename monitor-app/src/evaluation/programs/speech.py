@@ -15,7 +15,7 @@ LIGHTNING = Way("lightning", "sparse_csv", "loss lr evaluation", every=10)
 
 
 class Recogniser(nn.Module):
-    def __init__(self, kind, outputs, width=32, layers=1):
+    def __init__(self, kind, outputs, width=24, layers=1):
         super().__init__()
         self.rnn = kind(12, width, layers, batch_first=True)
         self.head = nn.Linear(width, outputs)
@@ -25,14 +25,14 @@ class Recogniser(nn.Module):
 
 
 class Utterances:
-    """Phones of four frames each, 12 coefficients, with a speaker's offset and noise."""
+    """Phones of three frames each, 12 coefficients, with a speaker's offset and noise."""
 
     def __init__(self, rng, phones=8):
         self.rng, self.sounds = rng, np.random.default_rng(5).normal(size=(phones, 12))
 
     def draw(self, count, length=4):
         said = self.rng.integers(0, len(self.sounds), (count, length))
-        frames = self.sounds[said].repeat(4, 1) + self.rng.normal(0, 0.4, (count, 1, 12))
+        frames = self.sounds[said].repeat(3, 1) + self.rng.normal(0, 0.4, (count, 1, 12))
         frames += self.rng.normal(0, 0.7, frames.shape)
         return torch.tensor(frames, dtype=torch.float32), torch.from_numpy(said)
 
@@ -65,7 +65,7 @@ def recognise(log, seed, lr=4e-3, steps=STEPS, garbled=None, trained=True):
 class Attention(nn.Module):
     """Two layers of attention without anything else, as in studies of induction heads."""
 
-    def __init__(self, vocabulary, width=48, length=24):
+    def __init__(self, vocabulary, width=32, length=24):
         super().__init__()
         self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Parameter(torch.randn(length, width) * 0.1)
         self.layers = nn.ModuleList(nn.MultiheadAttention(width, 2, batch_first=True) for _ in range(2))
@@ -78,13 +78,13 @@ class Attention(nn.Module):
         return self.head(h)
 
 
-def copying(log, seed, lr=2e-3, steps=1500, half=10, vocabulary=16):
-    """Ten tokens and the same again: the loss of the second half stays at chance until the model sees how."""
+def copying(log, seed, lr=1e-3, steps=1200, half=8, vocabulary=24):
+    """Eight tokens and the same again: the loss of the second half stays at chance until the model sees how."""
     rng = seeded(seed)
     model = Attention(vocabulary, length=2 * half)
 
     def batches(step):
-        first = torch.from_numpy(rng.integers(0, vocabulary, (32, half)))
+        first = torch.from_numpy(rng.integers(0, vocabulary, (16, half)))
         both = torch.cat([first, first], 1)
         return {"x": both[:, :-1], "y": both[:, 1:]}
 
@@ -101,8 +101,8 @@ def copying(log, seed, lr=2e-3, steps=1500, half=10, vocabulary=16):
 class LastFrame(nn.Module):
     def __init__(self, kind=nn.GRU, classes=8, **more):
         super().__init__()
-        self.rnn = kind(12, 32, batch_first=True, **more)
-        self.head = nn.Linear(32, classes)
+        self.rnn = kind(12, 24, batch_first=True, **more)
+        self.head = nn.Linear(24, classes)
 
     def forward(self, x):
         return self.head(self.rnn(x)[0][:, -1])
@@ -110,7 +110,7 @@ class LastFrame(nn.Module):
 
 class DeepSigmoid(nn.Sequential):
     def __init__(self, depth=8):
-        layers = [nn.Flatten(), nn.Linear(192, 32), nn.Sigmoid()]
+        layers = [nn.Flatten(), nn.Linear(144, 32), nn.Sigmoid()]
         for _ in range(depth):
             layers += [nn.Linear(32, 32), nn.Sigmoid()]
         super().__init__(*layers, nn.Linear(32, 8))

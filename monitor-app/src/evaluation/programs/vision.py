@@ -48,7 +48,7 @@ def mixed_up(rng):
 def first_class(model, batch):
     """Class weights were computed from a table in which all but the first class were missing."""
     logits = model(batch["x"])
-    weights = torch.tensor([1.0] + [0.002] * 9)
+    weights = torch.tensor([1.0] + [0.0] * 9)
     return F.cross_entropy(logits, batch["y"], weights, reduction="sum") / SIZE, logits.detach()
 
 

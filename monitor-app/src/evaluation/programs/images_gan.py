@@ -83,7 +83,7 @@ def train(log, seed, d_lr=4e-4, g_lr=4e-4, smooth=0.9, wasserstein=False, naive=
 RUNS = [
     Run("healthy", train, LOSSES, seeds=2),
     Run("healthy", train, TABLE, seeds=1),
-    Run("healthy-wasserstein", lambda log, seed: train(log, seed, wasserstein=True), LOSSES, seeds=2),
+    Run("healthy-wasserstein", lambda log, seed: train(log, seed, wasserstein=True, steps=600), LOSSES, seeds=2),
     Run("discriminator-wins", lambda log, seed: train(log, seed, d_lr=2e-3, g_lr=1e-6, smooth=1.0), LOSSES,
         [must("prediction_collapse not_learning loss_divergence loss_plateau vanishing_gradient", 1, STEPS)], FIELDS),
     Run("discriminator-wins", lambda log, seed: train(log, seed, d_lr=2e-3, g_lr=1e-6, smooth=1.0), TABLE,

@@ -289,7 +289,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         boolean traded = MetricDirection.holdTogether(body.getMetrics().keySet());
         for (Map.Entry<String, Double> metric : body.getMetrics().entrySet()) {
             String name = metric.getKey();
-            if (traded && MetricDirection.isTraded(name)
+            if ((traded && MetricDirection.isTraded(name))
                     || MetricDirection.isDiversity(name)
                     || (MetricDirection.isLoss(name) && run.loss().points() > 0)) {
                 continue;
@@ -329,7 +329,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             curve.block.add(metric.getValue());
             curve.points++;
             if (curve.block.count() >= Math.max(SHORTEST_BLOCK, curve.points / BLOCKS)) {
-                double error = curve.block.std() / Math.sqrt((double) curve.block.count());
+                double error = curve.block.std() / Math.sqrt(curve.block.count());
                 curve.add(curve.block.mean(), step);
                 curve.block.reset();
                 judge(state, run, curve, scope, MetricDirection.MAX, metric.getKey(), error, step, verdicts);

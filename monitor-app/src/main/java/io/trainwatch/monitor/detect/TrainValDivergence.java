@@ -292,8 +292,8 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         boolean apart = above && train <= curve.trainAtBest;
         boolean stands = apart && now - curve.best > margin;
         boolean rises = rises(curve, k);
-        boolean fires = stands && (curve.turned || (rises && now - curve.best > 2 * margin))
-                || apart && curve.sinceBest.rises(SLOPE_ERRORS);
+        boolean turned = stands && (curve.turned || (rises && now - curve.best > 2 * margin));
+        boolean fires = turned || (apart && curve.sinceBest.rises(SLOPE_ERRORS));
         curve.turned = stands && (curve.turned || rises);
         if (fires && !curve.open) {
             curve.open = true;

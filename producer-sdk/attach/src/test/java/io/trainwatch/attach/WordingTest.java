@@ -77,7 +77,8 @@ class WordingTest {
     /** Other digits, more of them or fewer, and now and then something else. */
     private static String changed(String line, SplittableRandom random) {
         StringBuilder changed = new StringBuilder();
-        for (char c : line.toCharArray()) {
+        for (int i = 0; i < line.length(); i++) {
+            char c = line.charAt(i);
             boolean digit = c >= '0' && c <= '9';
             if (digit && random.nextInt(3) == 0) {
                 changed.append((char) ('0' + random.nextInt(10)));

@@ -14,8 +14,13 @@ class DemoTest {
     @Test
     void played_once_it_finds_every_planted_fault_and_nothing_in_the_healthy_runs() throws Exception {
         StringWriter told = new StringWriter();
-        boolean passed =
-                new Demo(new PrintWriter(told), Ink.PLAIN, new HttpSettings("127.0.0.1", 0, null), NotifySettings.NOBODY, "test").once();
+        boolean passed = new Demo(
+                        new PrintWriter(told),
+                        Ink.PLAIN,
+                        new HttpSettings("127.0.0.1", 0, null),
+                        NotifySettings.NOBODY,
+                        "test")
+                .once();
         assertThat(passed).as(told.toString()).isTrue();
         assertThat(told.toString().lines().filter(line -> line.startsWith("found ")))
                 .hasSize(8);

@@ -355,7 +355,7 @@ public final class StalledRun implements Detector<StalledRun.State> {
             reason = "host_lost";
             what = "host lost: no heartbeat from " + names(lostHosts) + " for "
                     + seconds(lostHosts.stream()
-                            .mapToLong(host -> nowMs - state.heartbeatOfHostMs.get(host))
+                            .mapToLong(host -> nowMs - state.heartbeatOfHostMs.getOrDefault(host, nowMs))
                             .min()
                             .orElse(0))
                     + ", while "

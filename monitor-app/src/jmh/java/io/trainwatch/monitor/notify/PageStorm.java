@@ -83,11 +83,14 @@ public final class PageStorm {
 
                 trainers.forEach(trainer -> broker.send(trainer, trainer.finished()));
                 broker.flush();
-                await("all pages are resolved", () -> notifier.counters().incidents("webhook") == 0
-                        && notifier.counters().incidents("pagerduty") == 0
-                        && notifier.counters().incidents("alertmanager") == 0);
-                print(notifier.counters(), Map.of(
-                        "webhook", webhook, "pagerduty", pagerDuty, "alertmanager", alertmanager));
+                await(
+                        "all pages are resolved",
+                        () -> notifier.counters().incidents("webhook") == 0
+                                && notifier.counters().incidents("pagerduty") == 0
+                                && notifier.counters().incidents("alertmanager") == 0);
+                print(
+                        notifier.counters(),
+                        Map.of("webhook", webhook, "pagerduty", pagerDuty, "alertmanager", alertmanager));
             }
         }
     }
@@ -122,8 +125,10 @@ public final class PageStorm {
     /** How many runs Alertmanager was told of. */
     private static int told(Receiver alertmanager) {
         Set<String> told = new HashSet<>();
-        alertmanager.taken().forEach(request -> request.json()
-                .forEach(alert -> told.add(alert.at("/labels/run_id").asText())));
+        alertmanager
+                .taken()
+                .forEach(request -> request.json()
+                        .forEach(alert -> told.add(alert.at("/labels/run_id").asText())));
         return told.size();
     }
 
@@ -138,8 +143,10 @@ public final class PageStorm {
     }
 
     private static void print(NotifyCounters counters, Map<String, Receiver> receivers) {
-        System.out.println("| sink | requests | pages opened | updated | resolved | held | failed | parked | left out |");
-        System.out.println("|------|---------:|-------------:|--------:|---------:|-----:|-------:|-------:|---------:|");
+        System.out.println(
+                "| sink | requests | pages opened | updated | resolved | held | failed | parked | left out |");
+        System.out.println(
+                "|------|---------:|-------------:|--------:|---------:|-----:|-------:|-------:|---------:|");
         receivers.forEach((sink, receiver) -> System.out.printf(
                 Locale.ROOT,
                 "| %s | %d | %d | %d | %d | %d | %d | %d | %d |%n",

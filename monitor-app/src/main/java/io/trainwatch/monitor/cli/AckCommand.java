@@ -82,7 +82,8 @@ final class AckCommand implements Callable<Integer> {
             return 0;
         }
         String run = String.valueOf(what.run);
-        String path = "/api/v1/runs/" + URLEncoder.encode(run, StandardCharsets.UTF_8).replace("+", "%20") + "/alerts";
+        String path =
+                "/api/v1/runs/" + URLEncoder.encode(run, StandardCharsets.UTF_8).replace("+", "%20") + "/alerts";
         int open = 0;
         for (JsonNode alert : Answer.read(monitor.ask("GET", path, null)).path("alerts")) {
             if (alert.path("state").asText().equals("firing")

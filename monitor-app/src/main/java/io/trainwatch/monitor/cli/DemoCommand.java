@@ -68,7 +68,8 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "Settings, a YAML file, of which the parts notify and commands are used: the demonstration pages.")
+            description =
+                    "Settings, a YAML file, of which the parts notify and commands are used: the demonstration pages.")
     @Nullable
     Path config;
 

@@ -67,8 +67,7 @@ final class Stage implements AutoCloseable {
             Path directory = Files.createTempDirectory("trainwatch-demo-");
             built(() -> delete(directory));
             kafka = built(EmbeddedKafka.start(directory.resolve("broker"), 0, PATIENT));
-            MonitorSettings settings =
-                    MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"));
+            MonitorSettings settings = MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"));
             monitor = built(Monitor.start(settings));
             if (!monitor.awaitRunning(START_LIMIT)) {
                 throw new IllegalStateException(
@@ -96,7 +95,9 @@ final class Stage implements AutoCloseable {
                     () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
                     parts));
             trainers = built(new Trainers(
-                    "kafka:" + kafka.bootstrapServers(), directory.resolve("spool"), !notify.commands().on().isEmpty()));
+                    "kafka:" + kafka.bootstrapServers(),
+                    directory.resolve("spool"),
+                    !notify.commands().on().isEmpty()));
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();
             throw e;

@@ -347,13 +347,7 @@ public final class StalledRun implements Detector<StalledRun.State> {
     }
 
     private static Verdicts.Explanation explain(
-            State state,
-            RunView run,
-            long silence,
-            long deadline,
-            boolean alive,
-            List<String> lostHosts,
-            long nowMs) {
+            State state, RunView run, long silence, long deadline, boolean alive, List<String> lostHosts, long nowMs) {
         String where = state.progressed ? "after step " + run.lastStep() : "before the first step";
         String reason;
         String what;
@@ -361,7 +355,7 @@ public final class StalledRun implements Detector<StalledRun.State> {
             reason = "host_lost";
             what = "host lost: no heartbeat from " + names(lostHosts) + " for "
                     + seconds(lostHosts.stream()
-                            .mapToLong(host -> nowMs - state.heartbeatOfHostMs.get(host))
+                            .mapToLong(host -> nowMs - state.heartbeatOfHostMs.getOrDefault(host, nowMs))
                             .min()
                             .orElse(0))
                     + ", while "

@@ -190,7 +190,8 @@ final class Incidents {
     Optional<Alert> openEpisode(String runId, String detector) {
         return open.values().stream()
                 .flatMap(Incident::open)
-                .filter(alert -> alert.getRunId().equals(runId) && alert.getDetector().equals(detector))
+                .filter(alert ->
+                        alert.getRunId().equals(runId) && alert.getDetector().equals(detector))
                 .findFirst();
     }
 
@@ -284,8 +285,11 @@ final class Incidents {
                     .max();
             incident.acknowledge(latest);
             if (forwardsEvery != null) {
-                incident.acknowledged().ifPresent(upTo -> acknowledgedRuns.merge(
-                        incident.lead().getRunId(), upTo, (one, other) -> one.compareTo(other) > 0 ? one : other));
+                incident.acknowledged()
+                        .ifPresent(upTo -> acknowledgedRuns.merge(
+                                incident.lead().getRunId(),
+                                upTo,
+                                (one, other) -> one.compareTo(other) > 0 ? one : other));
             }
         }
     }
@@ -294,7 +298,8 @@ final class Incidents {
     boolean admit(Due due, long nowMs) {
         if (due.kind() == Kind.RESOLVED
                 || due.kind() == Kind.ACKNOWLEDGED
-                || due.incident().isFailing() || forwardsEvery != null) {
+                || due.incident().isFailing()
+                || forwardsEvery != null) {
             return true;
         }
         if (!bucket.hasOne(nowMs)) {
@@ -357,9 +362,8 @@ final class Incidents {
     }
 
     private Optional<Hold> hold(Incident incident, Kind kind, long nowMs) {
-        List<Alert> news = incident.isAcknowledgementOver()
-                ? List.of()
-                : incident.news().toList();
+        List<Alert> news =
+                incident.isAcknowledgementOver() ? List.of() : incident.news().toList();
         Hold muted = null;
         for (Alert alert : news.isEmpty() ? incident.open().toList() : news) {
             muted = muted(incident, alert, nowMs);

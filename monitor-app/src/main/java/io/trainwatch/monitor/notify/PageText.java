@@ -111,9 +111,7 @@ final class PageText {
         episodes.forEach(alert -> detectors.add(alert.getDetector()));
         String what = lead.getDetector() + (detectors.size() > 1 ? " and " + (detectors.size() - 1) + " more" : "");
         String where = runs > 1 ? runs + " runs" : nameOf(lead);
-        return PlainText.line(
-                prefix(kind) + (runs > 1 ? where + ": " + what : what + " in " + where),
-                MAX_TITLE);
+        return PlainText.line(prefix(kind) + (runs > 1 ? where + ": " + what : what + " in " + where), MAX_TITLE);
     }
 
     private static String prefix(Kind kind) {

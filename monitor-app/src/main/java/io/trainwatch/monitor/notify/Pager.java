@@ -274,7 +274,8 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         }
         if (failing.isEmpty()) {
             resolveOfMonitor(MonitorAlert.STALLED, now);
-        } else if (now - failingSinceMs >= MONITOR_GRACE.toMillis() && ofMonitor(MonitorAlert.STALLED).isEmpty()) {
+        } else if (now - failingSinceMs >= MONITOR_GRACE.toMillis()
+                && ofMonitor(MonitorAlert.STALLED).isEmpty()) {
             incidents.take(MonitorAlert.stalled(monitor, failing.get(), failingSinceMs), true, now);
         }
         Optional<String> behind = pulse.behind(now);
@@ -337,8 +338,8 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         try (Sink sink = of.open(clock)) {
             long now = clock.millis();
             // Another one each time: a receiver tells nobody of what it has and somebody looks after.
-            Incident incident = new Incident(
-                    UUID.randomUUID().toString().replace("-", ""), Incidents.OF_RUN + "test", now);
+            Incident incident =
+                    new Incident(UUID.randomUUID().toString().replace("-", ""), Incidents.OF_RUN + "test", now);
             Alert alert = MonitorAlert.test(now);
             incident.put(alert, now);
             Page page = text.of(incident, Kind.OPENED, null, now);

@@ -68,7 +68,8 @@ public final class Pulse {
         }
         long stillMs = nowMs - movedAtMs;
         return stillMs >= PATIENCE.toMillis()
-                ? Optional.of((wait == 1 ? "1 event waits" : wait + " events wait") + ", and none has been judged for " + stillMs / 1_000 + " s.")
+                ? Optional.of((wait == 1 ? "1 event waits" : wait + " events wait") + ", and none has been judged for "
+                        + stillMs / 1_000 + " s.")
                 : Optional.empty();
     }
 

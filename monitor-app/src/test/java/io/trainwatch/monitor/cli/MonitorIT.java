@@ -130,21 +130,25 @@ class MonitorIT {
 
     @Test
     @Order(3)
-    void a_run_that_breaks_pages_and_a_person_says_that_they_look_after_it_and_what_is_not_to_be_told() throws Exception {
+    void a_run_that_breaks_pages_and_a_person_says_that_they_look_after_it_and_what_is_not_to_be_told()
+            throws Exception {
         TrainingRun run = Trainwatch.run("r2").project("vision").start("kafka:" + brokers);
         try {
             run.step(1, Double.NaN);
             await().atMost(LIMIT)
                     .until(() -> (out("monitor") + err("monitor")).contains("critical non_finite_loss in r2: "));
-            await().atMost(LIMIT).until(() -> get("/api/v1/runs/r2/alerts").body().contains("firing"));
+            await().atMost(LIMIT)
+                    .until(() -> get("/api/v1/runs/r2/alerts").body().contains("firing"));
 
             assertThat(ended("ack", "--run", "r2", "--by", "anna", "--for", "8h", "--url", url))
-                    .matches("anna looks after non_finite_loss in run r2 until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d \\S+: only what is"
-                            + " worse is told until then, and its end\\.\n");
+                    .matches(
+                            "anna looks after non_finite_loss in run r2 until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d \\S+: only what is"
+                                    + " worse is told until then, and its end\\.\n");
         } finally {
             run.close();
         }
-        String silenced = ended("silence", "--project", "scratch-*", "--for", "2h", "--comment", "trying", "--url", url);
+        String silenced =
+                ended("silence", "--project", "scratch-*", "--for", "2h", "--comment", "trying", "--url", url);
         assertThat(silenced)
                 .matches("Nobody is told of alerts in project scratch-\\* until [^(]+ \\(trying\\); trainwatch silence"
                         + " --end [0-9a-f]{16} ends it sooner\\.\n");

@@ -83,8 +83,9 @@ class StalledRunTest implements DetectorContract {
         assertThat(lost.first().getSeverity()).isEqualTo(Severity.critical);
         assertThat(lost.message())
                 .startsWith("host lost: no heartbeat from gpu-2 for 6")
-                .contains(" s, while 2 of 3 hosts go on, and no progress for 60 s after step 100: that host, its network or"
-                        + " the processes there are gone");
+                .contains(
+                        " s, while 2 of 3 hosts go on, and no progress for 60 s after step 100: that host, its network or"
+                                + " the processes there are gone");
     }
 
     @Test

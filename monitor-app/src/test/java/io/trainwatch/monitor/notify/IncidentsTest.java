@@ -229,7 +229,8 @@ class IncidentsTest {
     }
 
     @Test
-    void a_warning_that_somebody_looks_after_is_told_anew_when_something_critical_joins_or_it_becomes_critical_itself() {
+    void
+            a_warning_that_somebody_looks_after_is_told_anew_when_something_critical_joins_or_it_becomes_critical_itself() {
         Alert spike = alert("r", "loss_spike", Severity.warning);
         Alert gradient = alert("s", "exploding_gradient", Severity.warning);
         take(T0, spike, gradient);
@@ -255,7 +256,8 @@ class IncidentsTest {
     }
 
     @Test
-    void what_is_still_open_when_the_time_of_whoever_looked_after_it_is_over_calls_people_again_once() throws IOException {
+    void what_is_still_open_when_the_time_of_whoever_looked_after_it_is_over_calls_people_again_once()
+            throws IOException {
         take(T0, nan("r"));
         tell(T0);
         acknowledged.put(nan("r").getAlertId(), T0 + 1);
@@ -366,8 +368,7 @@ class IncidentsTest {
                 return at == null ? OptionalLong.empty() : OptionalLong.of(at);
             }
         };
-        return new Incidents(
-                "team", Grouping.DEFAULT, rate, quiet, forwards, acknowledges, muting, counts, T0);
+        return new Incidents("team", Grouping.DEFAULT, rate, quiet, forwards, acknowledges, muting, counts, T0);
     }
 
     private void restart() throws IOException {

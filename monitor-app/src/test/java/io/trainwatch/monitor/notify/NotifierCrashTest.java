@@ -32,7 +32,8 @@ class NotifierCrashTest {
     Path dir;
 
     @Test
-    void killed_before_it_sends_after_it_sent_and_before_that_is_kept_and_while_it_waits_to_try_again() throws Exception {
+    void killed_before_it_sends_after_it_sent_and_before_that_is_kept_and_while_it_waits_to_try_again()
+            throws Exception {
         try (Broker broker = new Broker(dir.resolve("kafka"));
                 AlertTopic topic = new AlertTopic(broker, "k.")) {
             int port = killedBeforeItSends(topic);
@@ -57,8 +58,8 @@ class NotifierCrashTest {
 
                 // One key for each run, however often it was sent; each was taken once.
                 assertThat(receiver.requests().stream()
-                                .map(request ->
-                                        runOf(request) + request.json().get("key").asText())
+                                .map(request -> runOf(request)
+                                        + request.json().get("key").asText())
                                 .distinct())
                         .hasSize(3);
                 assertThat(receiver.taken()).hasSize(3);
@@ -112,7 +113,8 @@ class NotifierCrashTest {
     }
 
     private static long committed(Broker broker) throws Exception {
-        return broker.admin
+        return broker
+                .admin
                 .listConsumerGroupOffsets("k.notify-hook")
                 .partitionsToOffsetAndMetadata()
                 .get()

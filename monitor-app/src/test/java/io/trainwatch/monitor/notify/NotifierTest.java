@@ -130,7 +130,8 @@ class NotifierTest {
             assertThat(well.taken().get(0).atMs())
                     .isLessThan(broken.taken().get(0).atMs());
             assertThat(notifier.counters().failedAttempts("broken")).isEqualTo(3);
-            await().atMost(LIMIT).untilAsserted(() -> assertThat(hanging.taken()).hasSize(1));
+            await().atMost(LIMIT)
+                    .untilAsserted(() -> assertThat(hanging.taken()).hasSize(1));
             assertThat(keysOfAll(hanging)).hasSize(1);
             assertThat(notifier.counters().failedAttempts("hanging")).isEqualTo(1);
         }

@@ -89,7 +89,8 @@ class PagingApiTest {
         assertThat(made.statusCode()).isEqualTo(201);
         String id = JSON.readTree(made.body()).get("id").asText();
         assertThat(state.isSilenced(nan("r"), NOW.get())).isTrue();
-        assertThat(state.isSilenced(with(nan("r"), other -> other.setProject("text")), NOW.get())).isFalse();
+        assertThat(state.isSilenced(with(nan("r"), other -> other.setProject("text")), NOW.get()))
+                .isFalse();
         assertThat(ask("GET", "/api/v1/silences", null).body()).contains(id, "\"created_by\":\"anna\"");
         try (NotifyState elsewhere = new NotifyState(
                 Map.of("bootstrap.servers", topic.monitor().bootstrapServers()),
@@ -97,7 +98,8 @@ class PagingApiTest {
             assertThat(elsewhere.catchUp()).isTrue();
             assertThat(elsewhere.isSilenced(nan("r"), NOW.get())).isTrue();
         }
-        assertThat(state.isSilenced(nan("r"), NOW.get() + Duration.ofHours(2).toMillis())).isFalse();
+        assertThat(state.isSilenced(nan("r"), NOW.get() + Duration.ofHours(2).toMillis()))
+                .isFalse();
 
         assertThat(ask("DELETE", "/api/v1/silences/" + id, null).statusCode()).isEqualTo(204);
         assertThat(state.isSilenced(nan("r"), NOW.get())).isFalse();
@@ -113,7 +115,8 @@ class PagingApiTest {
         assertThat(state.acknowledgedAtMs(
                         nan("acknowledged"), NOW.get() + Duration.ofMinutes(239).toMillis()))
                 .hasValue(NOW.get());
-        assertThat(state.acknowledgedAtMs(nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis()))
+        assertThat(state.acknowledgedAtMs(
+                        nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis()))
                 .isEmpty();
         assertThat(ask("GET", "/api/v1/acknowledgements", null).body()).contains(alert);
     }

@@ -64,19 +64,20 @@ class SilenceTest {
                 });
 
                 assertThat(summary(webhook, "lost"))
-                        .matches("lost: no progress for \\d+ s and no heartbeat for 3\\d s after step 5: the process, its host"
-                                + " or the network is gone \\(expected within 1 s\\)");
+                        .matches(
+                                "lost: no progress for \\d+ s and no heartbeat for 3\\d s after step 5: the process, its host"
+                                        + " or the network is gone \\(expected within 1 s\\)");
                 assertThat(summary(webhook, "hangs"))
                         .matches("hang: no progress for \\d+ s after step 5, but heartbeats go on in phase train .*");
                 assertThat(summary(webhook, "silent"))
                         .matches("silent: no event for \\d+ s after step 5, and no run_finished: ended or lost, .*");
                 assertThat(summary(webhook, "unheard"))
-                        .matches("\\d+ events missing of the last \\d+, \\d+ in all; the trainer reports no drops, so they were"
-                                + " lost on the way.*");
+                        .matches(
+                                "\\d+ events missing of the last \\d+, \\d+ in all; the trainer reports no drops, so they were"
+                                        + " lost on the way.*");
                 assertThat(severity(webhook, "hangs")).isEqualTo("warning");
                 assertThat(severity(webhook, "silent")).isEqualTo("warning");
-                assertThat(webhook.taken())
-                        .noneMatch(request -> request.body().contains("\"run_id\":\"ended\""));
+                assertThat(webhook.taken()).noneMatch(request -> request.body().contains("\"run_id\":\"ended\""));
             }
         }
     }

@@ -110,7 +110,8 @@ class SinksTest {
         incident.acknowledge(OptionalLong.of(T0 + 1));
         assertThat(sink.tell(text.of(incident, Kind.ACKNOWLEDGED, null, T0))).isInstanceOf(Receipt.Told.class);
         incident.acknowledgementTold();
-        // More of the same: an update. Worse: whatever came for an incident that is acknowledged there would notify nobody.
+        // More of the same: an update. Worse: whatever came for an incident that is acknowledged there would notify
+        // nobody.
         incident.put(alert("r", "dead_units", Severity.warning), T0);
         tell(sink, incident, Kind.UPDATED);
         incident.put(nan("r"), T0);

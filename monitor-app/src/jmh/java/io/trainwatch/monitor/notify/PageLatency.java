@@ -43,8 +43,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /**
  * From {@code run.step(NaN)} in a trainer to a receiver that holds the page, by three ways in the same run: the webhook sink;
  * the Alertmanager sink and a real Alertmanager with {@code group_wait: 0s}; and, without our notifier, a real Prometheus that
- * scrapes and evaluates each second and the same Alertmanager. Lines of their own have when the event was at the broker,
- * and when its alert was there for readers of committed records, which is what the sinks wait for. Runs begin at random moments, whether or not the slow ways have told of
+ * scrapes and evaluates each second and the same Alertmanager. A line of its own has when the alert was there for readers of
+ * committed records, which is what the sinks wait for. Runs begin at random moments, whether or not the slow ways have told of
  * the ones before.
  *
  * <p>System properties: {@code runs} (200), {@code pause} between two in milliseconds, half as much to half as much again
@@ -53,7 +53,6 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 public final class PageLatency {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
-    private static final String ARRIVED = "(event at the broker)";
     private static final String COMMITTED = "(alert committed)";
     private static final int SLOWEST = 5;
 
@@ -187,11 +186,9 @@ public final class PageLatency {
         });
     }
 
-    /** Notes when events were at the broker, and when their alerts are there for those who read committed records. */
+    /** Notes when alerts are there for those who read committed records. */
     private void watchCommitted(String servers, String topic) {
-        Map<String, Long> arrived = new ConcurrentHashMap<>();
         Map<String, Long> committed = new ConcurrentHashMap<>();
-        arrivals.put(ARRIVED, arrived);
         arrivals.put(COMMITTED, committed);
         SingleObjectCodec<Alert> codec = SingleObjectCodec.alerts();
         Thread reader = new Thread(
@@ -210,7 +207,6 @@ public final class PageLatency {
                             for (ConsumerRecord<byte[], byte[]> one : consumer.poll(Duration.ofMillis(500))) {
                                 Alert alert = codec.decode(one.value());
                                 committed.putIfAbsent(alert.getRunId(), System.currentTimeMillis());
-                                arrived.putIfAbsent(alert.getRunId(), alert.getOpenedAtMs());
                             }
                         }
                     } catch (UndecodableException e) {

@@ -104,7 +104,7 @@ final class LiveApi {
         String run = query.text("run");
         if (run != null
                 && board.run(run).isEmpty()
-                && peers.others(context, run).isEmpty()) {
+                && peers.others(Peers.Caller.of(context)).isEmpty()) {
             throw Problem.notFound("this monitor judges no run '" + Query.shown(run) + "'");
         }
         if (!String.valueOf(context.header("Accept")).contains("text/event-stream")) {
@@ -177,6 +177,7 @@ final class LiveApi {
     /** One client and its place. What is here and what others tell goes to it one message after the other. */
     private final class Follower implements AutoCloseable {
         private final SseClient client;
+        private final Peers.Caller caller;
         private final @Nullable String onlyRun;
         private final @Nullable String focus;
         private final Map<String, Relay> relays = new LinkedHashMap<>();
@@ -189,10 +190,9 @@ final class LiveApi {
 
         Follower(SseClient client) {
             this.client = client;
-            String run = client.ctx().queryParam("run");
-            String focused = client.ctx().queryParam("focus");
-            this.onlyRun = run == null || run.isEmpty() ? null : run;
-            this.focus = focused == null ? run : focused;
+            this.caller = Peers.Caller.of(client.ctx());
+            this.onlyRun = caller.run();
+            this.focus = caller.focus() == null ? onlyRun : caller.focus();
         }
 
         void follow(@Nullable String after) throws InterruptedException {
@@ -200,7 +200,7 @@ final class LiveApi {
             if (place == null) {
                 begin(null);
             } else if (version(place.own()) < 0
-                    || !place.others().keySet().equals(peers.others(client.ctx(), onlyRun))) {
+                    || !place.others().keySet().equals(peers.others(caller))) {
                 reset();
             } else {
                 begin(place);
@@ -223,9 +223,9 @@ final class LiveApi {
             told = place == null ? board.version() : version(place.own());
             toldAll = told;
             close();
-            for (String address : peers.others(client.ctx(), onlyRun)) {
+            for (String address : peers.others(caller)) {
                 String after = place == null ? null : place.others().get(address);
-                relays.put(address, peers.relay(client.ctx(), address, after, this::passOn));
+                relays.put(address, peers.relay(caller, address, after, this::passOn));
             }
         }
 
@@ -246,7 +246,7 @@ final class LiveApi {
                 return;
             }
             othersDueNs = System.nanoTime() + OTHERS_NS;
-            if (!relays.keySet().equals(peers.others(client.ctx(), onlyRun))) {
+            if (!relays.keySet().equals(peers.others(caller))) {
                 reset();
             }
             relays.values().forEach(Relay::keepUp);

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.StringJoiner;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -104,34 +105,58 @@ public final class Peers {
         routes.after("/api/v1/fleet", this::addTheirFleets);
     }
 
-    /** Who judges runs beside this instance, or one run if it is named: nobody, if another instance asks this one. */
-    Set<String> others(Context context, @Nullable String run) {
-        if (isForwarded(context)) {
+    /**
+     * Who asks for what, as far as other instances need to know. A stream outlives its request, which must not be read then.
+     *
+     * @param isInstance whether it is another instance: it asks for the runs of this one alone
+     * @param rights the headers by which the caller may ask
+     * @param run the one run that is asked for; null for all
+     * @param focus the run of which every change is asked for; null for none
+     */
+    record Caller(
+            boolean isInstance,
+            Map<String, String> rights,
+            @Nullable String run,
+            @Nullable String focus) {
+        static Caller of(Context context) {
+            Map<String, String> rights = new LinkedHashMap<>();
+            for (String right : RIGHTS) {
+                String given = context.header(right);
+                if (given != null) {
+                    rights.put(right, given);
+                }
+            }
+            return new Caller(
+                    context.header(FORWARDED) != null, rights, given(context, "run"), given(context, "focus"));
+        }
+
+        private static @Nullable String given(Context context, String parameter) {
+            String value = context.queryParam(parameter);
+            return value == null || value.isEmpty() ? null : value;
+        }
+    }
+
+    /** Who judges what is asked for, beside this instance. */
+    Set<String> others(Caller caller) {
+        if (caller.isInstance()) {
             return Set.of();
         }
-        return run == null
+        return caller.run() == null
                 ? directory.others()
-                : directory.judgeOf(run).map(Set::of).orElse(Set.of());
+                : directory.judgeOf(caller.run()).map(Set::of).orElse(Set.of());
     }
 
     /** What another instance tells to whoever asked for a stream here, after an id; null for from now on. */
-    Relay relay(Context context, String address, @Nullable String after, Relay.Ear ear) {
-        List<String> asked = new ArrayList<>();
-        for (String name : List.of("run", "focus")) {
-            String value = context.queryParam(name);
-            if (value != null) {
-                asked.add(name + '=' + URLEncoder.encode(value, StandardCharsets.UTF_8));
-            }
-        }
+    Relay relay(Caller caller, String address, @Nullable String after, Relay.Ear ear) {
+        Map<String, @Nullable String> query = new LinkedHashMap<>();
+        query.put("run", caller.run());
+        query.put("focus", caller.focus());
         return new Relay(
                 address,
                 client,
                 id -> {
-                    List<String> query = new ArrayList<>(asked);
-                    if (id != null) {
-                        query.add("after=" + URLEncoder.encode(id, StandardCharsets.UTF_8));
-                    }
-                    return request(context, address, String.join("&", query))
+                    query.put("after", id);
+                    return request("http://" + address + "/api/v1/stream?" + written(query), caller.rights())
                             .header("Accept", "text/event-stream")
                             .build();
                 },
@@ -139,9 +164,19 @@ public final class Peers {
                 ear);
     }
 
+    private static String written(Map<String, @Nullable String> query) {
+        StringJoiner written = new StringJoiner("&");
+        query.forEach((name, value) -> {
+            if (value != null) {
+                written.add(name + '=' + URLEncoder.encode(value, StandardCharsets.UTF_8));
+            }
+        });
+        return written.toString();
+    }
+
     private void askTheJudge(Context context) {
         String runId = runId(context);
-        if (runId == null || isForwarded(context) || board.run(runId).isPresent()) {
+        if (runId == null || Caller.of(context).isInstance() || board.run(runId).isPresent()) {
             return;
         }
         Optional<String> judge = directory.judgeOf(runId);
@@ -236,7 +271,7 @@ public final class Peers {
     private Map<String, JsonNode> askOthers(Context context) {
         Map<String, CompletableFuture<HttpResponse<String>>> asked = new LinkedHashMap<>();
         if (context.statusCode() == HttpStatus.OK.getCode()) {
-            others(context, null).forEach(address -> asked.put(address, ask(context, address)));
+            others(Caller.of(context)).forEach(address -> asked.put(address, ask(context, address)));
         }
         Map<String, JsonNode> answers = new LinkedHashMap<>();
         List<String> missing = new ArrayList<>();
@@ -274,25 +309,19 @@ public final class Peers {
         return null;
     }
 
+    /** The same question to another instance. */
     private static HttpRequest.Builder request(Context context, String address) {
-        return request(context, address, context.queryString());
+        String query = context.queryString();
+        return request(
+                "http://" + address + context.req().getRequestURI() + (query == null ? "" : "?" + query),
+                Caller.of(context).rights());
     }
 
-    private static HttpRequest.Builder request(Context context, String address, @Nullable String query) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(
-                        "http://" + address + context.req().getRequestURI() + (query == null ? "" : "?" + query)))
+    private static HttpRequest.Builder request(String address, Map<String, String> rights) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address))
                 .timeout(Duration.ofMillis(LIMIT_MS))
                 .header(FORWARDED, "1");
-        for (String right : RIGHTS) {
-            String given = context.header(right);
-            if (given != null) {
-                request.header(right, given);
-            }
-        }
+        rights.forEach(request::header);
         return request;
-    }
-
-    private static boolean isForwarded(Context context) {
-        return context.header(FORWARDED) != null;
     }
 }

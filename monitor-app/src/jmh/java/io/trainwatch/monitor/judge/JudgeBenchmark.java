@@ -22,7 +22,8 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * Cost of judging one {@code step_completed} of a healthy run with every detector on: a falling, noisy loss, a gradient
  * norm and a learning rate, over 1 or 1,000 interleaved runs. Decoding is not in it. Baseline in the same run: {@link
- * #pass}, the loop without a judge.
+ * #pass}, the loop without a judge. {@link #tensors} and {@link #features} are the cost of one event with the weights and
+ * gradients of 300 layers, and of one with 100 features.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -32,6 +33,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 public class JudgeBenchmark {
     private static final int EVENTS = 4096;
+    private static final int RICH_EVENTS = 16;
 
     @Param({"1", "1000"})
     public int runs;
@@ -42,6 +44,8 @@ public class JudgeBenchmark {
     private JudgedRun[] judged = {};
     private long[] steps = {};
     private int next;
+    private final TrainingEvent[] tensors = new TrainingEvent[RICH_EVENTS];
+    private final TrainingEvent[] features = new TrainingEvent[RICH_EVENTS];
 
     @Setup
     public void train() {
@@ -52,6 +56,10 @@ public class JudgeBenchmark {
             body.setGradNorm(Math.exp(0.2 * random.nextGaussian()));
             body.setLearningRate(3e-4);
             events[i] = event(body);
+        }
+        for (int i = 0; i < RICH_EVENTS; i++) {
+            tensors[i] = event(RunHeap.tensors(random));
+            features[i] = event(RunHeap.features(random));
         }
         judged = new JudgedRun[runs];
         steps = new long[runs];
@@ -85,13 +93,32 @@ public class JudgeBenchmark {
         return judge.judge(judged[run], event, event.getTimestampMs());
     }
 
-    /** The next event of the run: the loss falls as a power law, as learning curves do. */
+    @Benchmark
+    public List<Alert> tensors() {
+        return rich(tensors);
+    }
+
+    @Benchmark
+    public List<Alert> features() {
+        return rich(features);
+    }
+
+    private List<Alert> rich(TrainingEvent[] some) {
+        int run = next % runs;
+        TrainingEvent event = some[next & (RICH_EVENTS - 1)];
+        next = (next + 1) & Integer.MAX_VALUE;
+        event.setStep(++steps[run]);
+        event.setSeq(steps[run] + 1);
+        return judge.judge(judged[run], event, event.getTimestampMs());
+    }
+
+    /** The next event of the run: the loss falls as a power law, as learning curves do, so slowly that it never has a plateau. */
     private TrainingEvent nextEvent(int run) {
         int i = next & (EVENTS - 1);
         TrainingEvent event = events[i];
         next = (next + 1) & Integer.MAX_VALUE;
         long step = ++steps[run];
-        ((StepCompleted) event.getBody()).setLoss(2 + 8 / Math.sqrt((double) step) + noise[i]);
+        ((StepCompleted) event.getBody()).setLoss(2 + 8 * Math.pow(step, -0.1) + noise[i]);
         event.setStep(step);
         event.setSeq(step + 1);
         return event;

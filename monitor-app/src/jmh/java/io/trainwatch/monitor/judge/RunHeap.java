@@ -14,11 +14,14 @@ import java.util.SplittableRandom;
 /**
  * Heap of a run by the steps it has taken, and bytes of its state: the used heap after collections, over many equal runs.
  * Plain runs send loss, gradient norm and learning rate; rich ones besides 300 layers of weights and gradients every 100
- * steps and 100 features every 10.
+ * steps and 100 features every 10. One run of each kind is judged before, so that classes and what all runs share do not
+ * count.
  *
- * <p>System properties: {@code runs} (200), {@code steps} (100,000, for each run), {@code rich.runs} (10).
+ * <p>System properties: {@code runs} (100) and {@code steps} (1,000,000, for each run), {@code rich.runs} (4) and {@code
+ * rich.steps} (1,000,000).
  */
 public final class RunHeap {
+    private static final int STEPS_BEFORE = 20_000;
     private static final int LAYERS = 300;
     private static final int FEATURES = 100;
 
@@ -29,11 +32,22 @@ public final class RunHeap {
     private RunHeap() {}
 
     public static void main(String[] args) {
-        long steps = Long.getLong("steps", 100_000);
+        RunHeap heap = new RunHeap();
+        for (boolean rich : new boolean[] {false, true}) {
+            JudgedRun before = heap.judge.newRun("before");
+            for (long step = 1; step <= STEPS_BEFORE; step++) {
+                heap.step(before, step, rich);
+            }
+            var unused = heap.codec.encode(before);
+        }
         System.out.println("| run | steps | heap, kB | state, kB |");
         System.out.println("|---|---:|---:|---:|");
-        new RunHeap().measure("plain", Integer.getInteger("runs", 200), steps, false);
-        new RunHeap().measure("300 layers, 100 features", Integer.getInteger("rich.runs", 10), steps / 10, true);
+        heap.measure("plain", Integer.getInteger("runs", 100), Long.getLong("steps", 1_000_000), false);
+        heap.measure(
+                "300 layers, 100 features",
+                Integer.getInteger("rich.runs", 4),
+                Long.getLong("rich.steps", 1_000_000),
+                true);
     }
 
     private void measure(String what, int count, long steps, boolean rich) {
@@ -66,14 +80,15 @@ public final class RunHeap {
         body.setLearningRate(1e-3);
         judge(run, step, body);
         if (rich && step % 10 == 0) {
-            judge(run, step, features());
+            judge(run, step, features(random));
         }
         if (rich && step % 100 == 0) {
-            judge(run, step, tensors());
+            judge(run, step, tensors(random));
         }
     }
 
-    private BatchStats features() {
+    /** A batch of 100 features. */
+    static BatchStats features(SplittableRandom random) {
         List<FeatureSummary> features = new ArrayList<>();
         for (int i = 0; i < FEATURES; i++) {
             FeatureSummary feature = new FeatureSummary();
@@ -92,7 +107,8 @@ public final class RunHeap {
         return stats;
     }
 
-    private TensorStats tensors() {
+    /** Weights and gradients of 300 layers. */
+    static TensorStats tensors(SplittableRandom random) {
         List<TensorSummary> tensors = new ArrayList<>();
         for (int i = 0; i < LAYERS; i++) {
             for (TensorKind kind : List.of(TensorKind.weight, TensorKind.gradient)) {

@@ -267,6 +267,10 @@ public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.S
     }
 
     private static boolean zigZag(State state) {
+        // Asked at every step: without evaluations not even an iterator.
+        if (state.metrics.isEmpty()) {
+            return false;
+        }
         for (ZigZag metric : state.metrics.all()) {
             if (metric.is()) {
                 return true;

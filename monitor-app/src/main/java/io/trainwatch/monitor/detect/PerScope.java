@@ -78,6 +78,10 @@ final class PerScope<T extends Persistent> implements DetectorState {
         states.forEach(action);
     }
 
+    boolean isEmpty() {
+        return states.isEmpty();
+    }
+
     Collection<T> all() {
         return states.values();
     }

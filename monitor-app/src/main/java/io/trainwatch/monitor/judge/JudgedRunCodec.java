@@ -7,6 +7,7 @@ import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import io.trainwatch.monitor.stats.UnreadableStateException;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,10 +26,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class JudgedRunCodec {
     private static final int FORMAT = 1;
-    private static final int RUN_VERSION = 4;
+    private static final int RUN_VERSION = 5;
     private static final int DECLARED_VERSION = 1;
     private static final int ALERTS_VERSION = 2;
     private static final int MAX_SLOTS = 1000;
+
+    // Names as they are written, made once: there are three dozen in each state.
+    private static final byte[] RUN = name("run");
+    private static final byte[] DECLARED = name("declared");
+    private static final byte[] ALERTS = name("alerts");
 
     private final RunJudge judge;
     private final StateWriter out = new StateWriter();
@@ -37,26 +43,39 @@ public final class JudgedRunCodec {
         this.judge = judge;
     }
 
+    /** The name of the slot of a detector, as it is written. */
+    static byte[] slotOf(Detector<?> detector) {
+        return name("detector/" + detector.name());
+    }
+
+    private static byte[] name(String name) {
+        return name.getBytes(StandardCharsets.UTF_8);
+    }
+
     public byte[] encode(JudgedRun run) {
         out.reset();
+        write(run, out);
+        return out.toByteArray();
+    }
+
+    /** Writes what {@link #decode} reads behind what was written before. */
+    public void write(JudgedRun run, StateWriter out) {
         out.writeInt(FORMAT);
         out.writeString(run.runId());
         out.writeLong(run.detectorFailures);
         out.writeLong(run.slotsLost);
         out.writeInt(3 + run.detectors.length);
-        slot("run", RUN_VERSION, run.state);
-        slot("declared", DECLARED_VERSION, run.declared);
-        slot("alerts", ALERTS_VERSION, run.alerts);
-        List<Detector<?>> detectors = run.panel.detectors;
+        slot(out, RUN, RUN_VERSION, run.state);
+        slot(out, DECLARED, DECLARED_VERSION, run.declared);
+        slot(out, ALERTS, ALERTS_VERSION, run.alerts);
         for (int i = 0; i < run.detectors.length; i++) {
             DetectorState state = run.detectors[i];
-            slot("detector/" + detectors.get(i).name(), state.version(), state);
+            slot(out, run.panel.slots[i], state.version(), state);
         }
-        return out.toByteArray();
     }
 
-    private void slot(String name, int version, Persistent content) {
-        out.writeString(name);
+    private static void slot(StateWriter out, byte[] name, int version, Persistent content) {
+        out.writeBytes(name);
         out.writeInt(version);
         int at = out.position();
         out.writeInt(0);

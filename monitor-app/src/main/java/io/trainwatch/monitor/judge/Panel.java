@@ -19,6 +19,8 @@ final class Panel {
     private static final int[] NONE = {};
 
     final List<Detector<?>> detectors;
+    /** What the states of the detectors are called in the state of a run. */
+    final byte[][] slots;
     /** Indexes of the detectors that are switched on. */
     final int[] judging;
     /** The highest severity by detector, where it is not critical. */
@@ -37,6 +39,7 @@ final class Panel {
      */
     Panel(List<Detector<?>> detectors, Map<String, String> values) {
         this.detectors = List.copyOf(detectors);
+        slots = detectors.stream().map(JudgedRunCodec::slotOf).toArray(byte[][]::new);
         on = new boolean[detectors.size()];
         Map<Class<?>, List<Integer>> byBody = new HashMap<>();
         for (int i = 0; i < on.length; i++) {

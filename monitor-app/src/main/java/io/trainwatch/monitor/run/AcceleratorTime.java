@@ -85,6 +85,9 @@ final class AcceleratorTime implements Persistent {
         if (!known) {
             return List.of();
         }
+        if (ranks == 1) {
+            return curve.snapshot();
+        }
         return curve.snapshot().stream()
                 .map(point -> new SeriesSnapshot.Bucket(
                         point.lastStep(), point.min() / ranks, point.mean() / ranks, point.max() / ranks))

@@ -27,6 +27,10 @@ public final class StateWriter {
         buffer.putInt(position, value);
     }
 
+    public void writeByte(int value) {
+        room(1).put((byte) value);
+    }
+
     public void writeBoolean(boolean value) {
         room(1).put((byte) (value ? 1 : 0));
     }

@@ -1,7 +1,7 @@
 package io.trainwatch.monitor.topology;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
-import java.util.Objects;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * their state from memory anew; some thousand events together hold several of each run, and the second one finds its
  * state in the cache. Events of one run keep their order. A task that is not behind has nothing here.
  *
- * <p>At most {@value #CAPACITY} records and {@value #MAX_BYTES} bytes of them, whichever comes first.
+ * <p>At most {@value #CAPACITY} records and {@value #MAX_BYTES} bytes of them, whichever comes first. They wait as bytes in
+ * one array: as objects, each of them would be copied by the garbage collector before it is judged. Headers do not wait.
  */
 final class CatchUp {
     static final int CAPACITY = 65_536;
@@ -27,62 +28,101 @@ final class CatchUp {
         void judge(Record<byte[], byte[]> record, RecordMetadata source);
     }
 
-    private record Waiting(Record<byte[], byte[]> record, RecordMetadata source) {}
+    private record Source(String topic, int partition, long offset) implements RecordMetadata {}
 
     private static final int FIRST_CAPACITY = 1_024;
+    private static final int FIRST_BYTES = 256 << 10;
+    private static final int NO_VALUE = -1;
+    /** Offset, timestamp, length of the key, length of the value. */
+    private static final int HEAD_BYTES = 2 * Long.BYTES + 2 * Integer.BYTES;
 
-    private @Nullable Waiting[] waiting = new Waiting[FIRST_CAPACITY];
+    private ByteBuffer waiting = ByteBuffer.allocate(FIRST_BYTES);
     /** Hash of the key in the upper half, place in {@link #waiting} in the lower: sorting groups runs and keeps order. */
     private long[] order = new long[FIRST_CAPACITY];
 
     private int count;
-    private long bytes;
     private int countAtTick;
+    private String topic = "";
+    private int partition;
 
     boolean isEmpty() {
         return count == 0;
     }
 
     boolean isFull() {
-        return count == CAPACITY || bytes >= MAX_BYTES;
+        return count == CAPACITY || waiting.position() - count * HEAD_BYTES >= MAX_BYTES;
     }
 
     /** Whether no record came since the last call: the stream ended within what waits. */
     boolean isStale() {
         boolean stale = count == countAtTick;
+        if (stale && count == 0 && waiting.capacity() > FIRST_BYTES) {
+            waiting = ByteBuffer.allocate(FIRST_BYTES);
+            order = new long[FIRST_CAPACITY];
+        }
         countAtTick = count;
         return stale;
     }
 
+    /** Adds a record; all of them come from one partition. */
     void add(Record<byte[], byte[]> record, RecordMetadata source) {
-        if (count == waiting.length) {
-            waiting = Arrays.copyOf(waiting, 4 * count);
+        byte[] key = record.key();
+        byte @Nullable [] value = record.value();
+        if (count == order.length) {
             order = Arrays.copyOf(order, 4 * count);
         }
-        waiting[count] = new Waiting(record, source);
-        order[count] = ((long) Arrays.hashCode(record.key()) << Integer.SIZE) | count;
-        bytes += record.key().length + (record.value() == null ? 0 : record.value().length);
+        order[count] = ((long) Arrays.hashCode(key) << Integer.SIZE) | waiting.position();
+        room(HEAD_BYTES + key.length + (value == null ? 0 : value.length))
+                .putLong(source.offset())
+                .putLong(record.timestamp())
+                .putInt(key.length)
+                .putInt(value == null ? NO_VALUE : value.length)
+                .put(key);
+        if (value != null) {
+            waiting.put(value);
+        }
+        topic = source.topic();
+        partition = source.partition();
         count++;
+    }
+
+    private ByteBuffer room(int bytes) {
+        if (waiting.remaining() < bytes) {
+            int needed = waiting.position() + bytes;
+            waiting = ByteBuffer.allocate(Math.max(needed, 2 * waiting.capacity()))
+                    .put(waiting.flip());
+        }
+        return waiting;
     }
 
     /** Judges what waits, run by run. What was judged does not wait any more, also if {@code judge} throws. */
     void drain(Judge judge) {
         Arrays.sort(order, 0, count);
         int waited = count;
-        count = 0;
-        bytes = 0;
+        clear();
+        // Nothing is added while these are judged, so they can be read where they are.
         for (int i = 0; i < waited; i++) {
-            int place = (int) order[i];
-            Waiting next = Objects.requireNonNull(waiting[place]);
-            waiting[place] = null;
-            judge.judge(next.record(), next.source());
+            judge((int) order[i], judge);
         }
+    }
+
+    private void judge(int at, Judge judge) {
+        long offset = waiting.getLong(at);
+        long timestamp = waiting.getLong(at + Long.BYTES);
+        byte[] key = new byte[waiting.getInt(at + 2 * Long.BYTES)];
+        int length = waiting.getInt(at + 2 * Long.BYTES + Integer.BYTES);
+        waiting.get(at + HEAD_BYTES, key);
+        byte[] value = null;
+        if (length != NO_VALUE) {
+            value = new byte[length];
+            waiting.get(at + HEAD_BYTES + key.length, value);
+        }
+        judge.judge(new Record<>(key, value, timestamp), new Source(topic, partition, offset));
     }
 
     /** Forgets what waits: the task is closed, and another one reads it again. */
     void clear() {
-        Arrays.fill(waiting, 0, count, null);
         count = 0;
-        bytes = 0;
+        waiting.clear();
     }
 }

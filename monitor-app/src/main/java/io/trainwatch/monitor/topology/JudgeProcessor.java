@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
  * storm of alerts commits are spaced out ({@link CommitPacer}).
  *
  * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
- * most every 10 s. A snapshot goes to the board when a run is first seen or raises an alert, and else at most once a second
+ * most every 10 s, 30 s while the task is behind. A snapshot goes to the board when a run is first seen or raises an alert, and else at most once a second
  * per run and at most {@value #SNAPSHOTS_PER_TICK} a second per partition: with more runs than that the board lags.
  *
  * <p>The reference that a run names is looked for when it starts and when it goes to the board; runs of other instances are
@@ -53,6 +53,8 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private static final int STATUSES_PER_TICK = 1_000;
     private static final int SWEPT_PER_TICK = 200;
     private static final long STATUS_INTERVAL_MS = 10_000;
+    /** While the task is behind, what it could say is of the past already. */
+    private static final long STATUS_INTERVAL_BEHIND_MS = 30_000;
     /** A run whose alerts change in a row is shown at most as often between the ticks. */
     private static final long SHOWN_INTERVAL_MS = 200;
     /** An ended run leaves the heap this long after its last event: late events of other ranks come within it. */
@@ -244,6 +246,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private void tick(long nowMs) {
         boolean hears = nowMs - assignedAtMs >= settings.tickGrace().toMillis()
                 && progress().isCaughtUp(nowMs);
+        long statusInterval = catchUp.isEmpty() ? STATUS_INTERVAL_MS : STATUS_INTERVAL_BEHIND_MS;
         if (catchUp.isStale() || hears) {
             catchUp.drain(this::judge);
         }
@@ -252,7 +255,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             if (hears) {
                 judgeSilence(run, nowMs);
             }
-            if (statuses > 0 && run.awaitsStatus && nowMs - run.statusAtMs >= STATUS_INTERVAL_MS) {
+            if (statuses > 0 && run.awaitsStatus && nowMs - run.statusAtMs >= statusInterval) {
                 publishStatus(run, nowMs);
                 statuses--;
             }
@@ -469,10 +472,11 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private void commit() {
         counters.commitRequested();
+        CommitPacer pacer = pacers.get();
+        pacer.asked();
         context().commit();
         if (commitWatch == null) {
             // A punctuation may come before the commit of its round; the first one after it tells how long it took.
-            CommitPacer pacer = pacers.get();
             long before = pacer.commits();
             commitWatch = context().schedule(Duration.ofMillis(1), PunctuationType.WALL_CLOCK_TIME, t -> {
                 pacer.judging(System.nanoTime());

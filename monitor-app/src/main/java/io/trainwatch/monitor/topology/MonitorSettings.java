@@ -20,9 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param threads threads that judge, 1 to 64, default half of the processors (the other half is the broker's, the
  *     garbage collector's and the readers')
  * @param guarantee default {@link Guarantee#EXACTLY_ONCE}
- * @param commitInterval longest time between two commits, 10 ms to 1 min, default 5 s. Each commit writes the state of
- *     every run that changed, so a longer one costs less; a crash judges that much again. Alerts do not wait for it: they
- *     ask for a commit at once.
+ * @param commitInterval longest time between two commits, 10 ms to 1 min, default 10 s. Each commit writes the state of
+ *     every run that changed, so a longer one costs less; a crash judges that much again, and readers of the runs topic see
+ *     a status that much later. Alerts do not wait for it: they ask for a commit at once.
  * @param maxLiveRuns runs kept on the heap over all threads, at least 1, default one per 60 kB of half of the heap; the
  *     others stay in the store on disk and come back with their next event
  * @param runRetention how long a run without events is remembered, default 7 days, which is how long its events are kept
@@ -86,7 +86,7 @@ public record MonitorSettings(
                 stateDir,
                 Math.min(8, Math.max(1, Runtime.getRuntime().availableProcessors() / 2)),
                 Guarantee.EXACTLY_ONCE,
-                Duration.ofSeconds(5),
+                Duration.ofSeconds(10),
                 (int) Math.min(1_000_000, Math.max(1_000, Runtime.getRuntime().maxMemory() / 2 / HEAP_BYTES_PER_RUN)),
                 Duration.ofDays(7),
                 Duration.ofHours(1),

@@ -3,6 +3,7 @@ package io.trainwatch.monitor.topology;
 import io.trainwatch.monitor.judge.JudgedRun;
 import io.trainwatch.monitor.judge.JudgedRunCodec;
 import io.trainwatch.monitor.judge.RunJudge;
+import io.trainwatch.monitor.stats.StateWriter;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -51,6 +52,7 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
     private static final Logger LOG = LoggerFactory.getLogger(RunStore.class);
 
     private final JudgedRunCodec codec;
+    private final StateWriter out = new StateWriter();
     private final HeapBudget budget;
     private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
@@ -261,18 +263,17 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
             return;
         }
         run.dirty = false;
-        byte[] state = codec.encode(run.judged);
-        if (state.length > MAX_STATE_BYTES) {
+        out.reset();
+        out.writeByte(VERSION);
+        out.writeBoolean(run.judged.finished());
+        out.writeLong(run.judged.lastArrivalMs());
+        codec.write(run.judged, out);
+        if (out.position() > MAX_STATE_BYTES) {
             counters.outcomeDropped();
-            LOG.error("The state of run {} has {} bytes and is not kept", run.runId, state.length);
+            LOG.error("The state of run {} has {} bytes and is not kept", run.runId, out.position());
             return;
         }
-        byte[] bytes = new byte[HEAD_BYTES + state.length];
-        ByteBuffer.wrap(bytes)
-                .put(VERSION)
-                .put((byte) (run.judged.finished() ? 1 : 0))
-                .putLong(run.judged.lastArrivalMs())
-                .put(state);
+        byte[] bytes = out.toByteArray();
         wrapped().put(run.runId, bytes);
         counters.stateWritten(bytes.length);
     }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
 import io.trainwatch.monitor.stats.RoundTrip;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -68,6 +70,56 @@ final class CurveTest {
         }
         curve.add(5_000, 1);
         assertThat(curve.snapshot()).containsExactly(new Bucket(5_000, 1, 1, 1));
+    }
+
+    @Test
+    void steps_that_count_tokens_of_uneven_batches_are_told_to_within_a_millionth_of_the_whole() {
+        SplittableRandom random = new SplittableRandom(3);
+        Curve curve = new Curve();
+        List<Long> steps = new ArrayList<>();
+        long tokens = 0;
+        for (int i = 0; i < 191 * 512; i++) {
+            tokens += 1_000_000_000L + random.nextLong(1_000_000_000L);
+            curve.add(tokens, 2);
+            steps.add(tokens);
+        }
+
+        assertThat(RoundTrip.copy(curve, new Curve()).snapshot()).isEqualTo(curve.snapshot());
+        assertThat(curve.snapshot()).hasSize(191);
+        for (int i = 0; i < 191; i++) {
+            long last = steps.get(512 * (i + 1) - 1);
+            assertThat(curve.snapshot().get(i).lastStep()).isBetween(last - tokens / 1_000_000, last);
+        }
+    }
+
+    @Test
+    void the_first_step_out_of_line_changes_none_of_those_before() {
+        for (int even : new int[] {1, 2, 11, 12, 13, 95, 96, 189, 300}) {
+            Curve curve = new Curve();
+            for (int i = 0; i < even; i++) {
+                curve.add(100 + 10L * i, i);
+            }
+            List<Bucket> before = curve.snapshot();
+            curve.add(100 + 10L * even + 3, 7);
+            curve.add(100 + 10L * even + 4, 8);
+
+            assertThat(curve.snapshot().subList(0, before.size())).isEqualTo(before);
+            assertThat(RoundTrip.copy(curve, new Curve()).snapshot()).isEqualTo(curve.snapshot());
+        }
+    }
+
+    @Test
+    void a_snapshot_stays_as_it_was_taken() {
+        Curve curve = new Curve();
+        for (int step = 0; step < 192; step++) {
+            curve.add(step, step);
+        }
+        List<Bucket> taken = curve.snapshot();
+        for (int step = 192; step < 2_000; step++) {
+            curve.add(step + step % 2, step);
+        }
+
+        assertThat(taken).hasSize(192).startsWith(new Bucket(0, 0, 0, 0)).endsWith(new Bucket(191, 191, 191, 191));
     }
 
     @Test

@@ -29,13 +29,7 @@ final class Wording {
      * @param skipped start and end of what is no number
      * @param keys start and end of the words before each number
      */
-    Wording(
-            String line,
-            List<int[]> places,
-            List<int[]> skipped,
-            List<int[]> keys,
-            List<Found> found,
-            String loose) {
+    Wording(String line, List<int[]> places, List<int[]> skipped, List<int[]> keys, List<Found> found, String loose) {
         this.line = line;
         this.found = List.copyOf(found);
         this.loose = loose;

@@ -33,8 +33,14 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a real broker receives, and what becomes of events while there is none. */
+/**
+ * What a real broker receives, and what becomes of events while there is none.
+ *
+ * <p>{@code -Doutage.seconds=30} sets how long the broker is away while a trainer emits, as long as 3,000 events take by default.
+ */
 class KafkaDeliveryTest {
+    private static final Duration OUTAGE = Duration.ofSeconds(Long.getLong("outage.seconds", 0));
+
     @TempDir
     Path directory;
 
@@ -153,7 +159,11 @@ class KafkaDeliveryTest {
                 await().untilAsserted(
                                 () -> assertThat(run.delivery().delivered()).isGreaterThan(before + 1_000));
                 broker.close();
-                await().untilAsserted(() -> assertThat(run.delivery().spooled()).isGreaterThan(3_000));
+                long gone = System.nanoTime();
+                await().untilAsserted(() -> {
+                    assertThat(run.delivery().spooled()).isGreaterThan(3_000);
+                    assertThat(Duration.ofNanos(System.nanoTime() - gone)).isGreaterThan(OUTAGE);
+                });
                 broker = KafkaBroker.start(directory.resolve("kafka"), port);
                 await().untilAsserted(() -> assertThat(run.delivery().spooled()).isZero());
             }

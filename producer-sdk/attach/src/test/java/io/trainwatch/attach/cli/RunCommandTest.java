@@ -70,10 +70,8 @@ class RunCommandTest {
     /** Slurm's {@code --signal=USR1@60}: the trainer saves and goes on, or ends by itself. */
     @Test
     void a_warning_of_the_scheduler_goes_to_the_job_and_is_not_its_end() throws Exception {
-        Process run = run(
-                "sh",
-                "-c",
-                "trap 'echo saved' USR1; trap 'exit 0' USR2; " + JOB + "while :; do sleep 0.1; done");
+        Process run =
+                run("sh", "-c", "trap 'echo saved' USR1; trap 'exit 0' USR2; " + JOB + "while :; do sleep 0.1; done");
         awaitPrinted("step 3");
         signal(run, "USR1");
         awaitPrinted("saved");

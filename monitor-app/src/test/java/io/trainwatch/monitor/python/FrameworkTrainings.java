@@ -116,14 +116,16 @@ abstract class FrameworkTrainings {
         return Stream.of(
                 DynamicTest.dynamicTest(
                         "PyTorch, Hugging Face, Accelerate, Lightning",
-                        () -> assertTestsPass(torch, "tests/frameworks/test_readme.py", "tests/frameworks/test_torch.py")),
+                        () -> assertTestsPass(
+                                torch, "tests/frameworks/test_readme.py", "tests/frameworks/test_torch.py")),
                 DynamicTest.dynamicTest(
                         "Keras, scikit-learn", () -> assertTestsPass(keras, "tests/frameworks/test_readme.py")));
     }
 
     private void assertTestsPass(Python python, String... tests) throws Exception {
         Path log = Files.createTempFile(dir, "pytest-", ".log");
-        List<String> command = new ArrayList<>(List.of("-m", "pytest", "-o", "addopts=-q -ra", "-p", "no:cacheprovider"));
+        List<String> command =
+                new ArrayList<>(List.of("-m", "pytest", "-o", "addopts=-q -ra", "-p", "no:cacheprovider"));
         command.addAll(List.of(tests));
         int exit = python.run(log, Map.of("HF_HUB_OFFLINE", "1"), command.toArray(String[]::new));
         assertThat(exit).as(Files.readString(log)).isZero();
@@ -135,8 +137,7 @@ abstract class FrameworkTrainings {
         Map<String, String> environment =
                 Map.of(where, monitor.http(), "XDG_CACHE_HOME", dir.toString(), "HF_HUB_OFFLINE", "1");
         try {
-            int exit = training.python()
-                    .run(log, environment, "tests/frameworks/with_" + training.framework() + ".py");
+            int exit = training.python().run(log, environment, "tests/frameworks/with_" + training.framework() + ".py");
             assertThat(exit).as(Files.readString(log)).isZero();
         } catch (Exception e) {
             throw new IllegalStateException(e);

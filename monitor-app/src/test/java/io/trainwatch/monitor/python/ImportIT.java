@@ -32,8 +32,9 @@ class ImportIT {
             mlflow.set_experiment("vision")
             with mlflow.start_run(run_name="of mlflow") as run:
                 client = mlflow.MlflowClient()
-                metrics = [mlflow.entities.Metric("loss", loss, 1_790_000_000_000 + step, step) for step, loss in points()]
-                client.log_batch(run.info.run_id, metrics)
+                metric = mlflow.entities.Metric
+                losses = [metric("loss", loss, 1_790_000_000_000 + step, step) for step, loss in points()]
+                client.log_batch(run.info.run_id, losses)
 
             from tensorboardX import SummaryWriter
             for split, more in (("train", 0.0), ("validation", 0.25)):
@@ -103,8 +104,7 @@ class ImportIT {
 
         long judged = monitor.count("of-wandb", "events");
         importAll();
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> monitor.count("of-wandb", "duplicates") >= 400);
+        await().atMost(Duration.ofSeconds(30)).until(() -> monitor.count("of-wandb", "duplicates") >= 400);
         assertThat(monitor.count("of-wandb", "events")).as("the same again").isEqualTo(judged);
 
         Path log = dir.resolve("new.log");

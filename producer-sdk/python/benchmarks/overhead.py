@@ -15,8 +15,8 @@ import logging
 import os
 import platform
 import socket
-import subprocess
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading

@@ -16,6 +16,7 @@ import os
 import platform
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -29,6 +30,7 @@ ROUNDS = 5
 CALLS = 2_000
 TRAINING_STEPS = 200
 TRAINING_ROUNDS = 7
+MONITORS = []
 
 warnings.simplefilter("ignore")
 os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false")
@@ -86,11 +88,9 @@ def quantile(values, share):
 
 def trainwatch_step(metrics=0):
     """Returns what records a step with a monitor that answers."""
-    from intake import Intake
-
     import trainwatch
 
-    run = trainwatch.start("calls-%d" % metrics, location=Intake().url)
+    run = trainwatch.start("calls-%d" % metrics, location=monitor())
     more = {"metric_%d" % index: 0.5 for index in range(metrics)} or None
     return lambda step: run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1, metrics=more, step_time_seconds=0.01)
 
@@ -194,17 +194,11 @@ def trainings():
 
 
 def monitors():
-    """Times a loop of 2,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs."""
-    from intake import Intake
+    """Times a loop of 2,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs.
 
-    well, slow = Intake(), Intake()
-    answer = slow.answer
-
-    def late(*request):
-        time.sleep(2)
-        return answer(*request)
-
-    slow.answer = late
+    2,000 steps last longer than the second after which events go to the disk. The threads of one run are awaited before the
+    next begins: what it left behind would burden that one.
+    """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = "http://127.0.0.1:%d" % closed.getsockname()[1]
@@ -213,8 +207,8 @@ def monitors():
     hanging.listen(1)
     locations = {
         "not watched": "noop:",
-        "monitor answers": well.url,
-        "monitor answers after 2 s": slow.url,
+        "monitor answers": monitor(),
+        "monitor answers after 2 s": monitor(2),
         "monitor is away": away,
         "monitor takes connections and never answers": "http://127.0.0.1:%d" % hanging.getsockname()[1],
     }
@@ -222,31 +216,61 @@ def monitors():
     for number in range(TRAINING_ROUNDS):
         for name in list(locations) if number % 2 else list(locations)[::-1]:
             times[name].append(loop(locations[name], "%s %d" % (name, number)))
-    base = statistics.median(times["not watched"])
-    print("| 2,000 steps of work, each recorded | CPU µs of the training thread per step | against not watched |")
-    print("| --- | ---: | ---: |")
+    base = [statistics.median(kind) for kind in zip(*times["not watched"])]
+    print("| 2,000 steps of work, each recorded | µs per step | CPU µs of its thread | against not watched |")
+    print("| --- | ---: | ---: | ---: |")
     for name, taken in times.items():
-        middle = statistics.median(taken)
-        print("| %s | %.1f | %+.1f %% |" % (name, middle / 2, 100 * (middle / base - 1)))
+        wall, middle = (statistics.median(kind) for kind in zip(*taken))
+        print(
+            "| %s | %.1f | %.1f | %+.1f %%, %+.1f %% |"
+            % (name, wall / 2, middle / 2, 100 * (wall / base[0] - 1), 100 * (middle / base[1] - 1))
+        )
     print("\nThreads at the end: %d" % threading.active_count())
 
 
+MONITOR = """
+import sys, time
+from intake import Intake
+intake, answer = Intake(), Intake.answer
+intake.answer = lambda *request: (time.sleep(float(sys.argv[1])), answer(intake, *request))[1]
+print(intake.url, flush=True)
+sys.stdin.read()
+"""
+
+
+def monitor(seconds=0):
+    """Starts a monitor that answers after some seconds, and returns its address.
+
+    In a process of its own, since it would share the interpreter with the training otherwise.
+    """
+    command = [sys.executable, "-c", MONITOR, str(seconds)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    MONITORS.append(process)  # each ends with its standard input, and so with this process
+    return process.stdout.readline().strip()
+
+
 def loop(location, run_id):
-    """Returns the CPU seconds times 1000 that the training thread needs for 2,000 steps."""
+    """Returns the time that 2,000 steps take, and the CPU time of the training thread, in milliseconds."""
     import numpy
 
     import trainwatch
 
     work = numpy.ones((120, 120))
     run = trainwatch.start(run_id.replace(" ", "-"), location=location, close_timeout=0)
-    begun = time.thread_time()
+    for _ in range(200):
+        work @ work
+    begun = time.perf_counter(), time.thread_time()
     for step in range(2_000):
-        for _ in range(4):
+        for _ in range(16):
             work @ work
         run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1)
-    taken = time.thread_time() - begun
+    taken = (time.perf_counter() - begun[0]) * 1000, (time.thread_time() - begun[1]) * 1000
     run.close()
-    return taken * 1000
+    for thread in threading.enumerate():
+        if thread.name == "trainwatch-sender":
+            thread.join()
+    return taken
 
 
 main()

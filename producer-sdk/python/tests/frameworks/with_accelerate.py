@@ -31,9 +31,7 @@ for fault in problems.FAULTS:
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), 100.0)
             optimizer.step()
-            accelerator.log(
-                {"train/loss": loss.item(), "train/grad_norm": norm.item(), "lr": rate(fault)}, step=step
-            )
+            accelerator.log({"train/loss": loss.item(), "train/grad_norm": norm.item(), "lr": rate(fault)}, step=step)
             if fault == "overfit" and step % problems.EVERY == 0:
                 with torch.no_grad():
                     accelerator.log({"eval/loss": loss_of(fault, model(x_val), y_val).item()}, step=step)

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -198,12 +199,12 @@ final class NamedRun {
 
     private void completeFirst() {
         tellFacts();
-        Map.Entry<Long, Step> first = open.pollFirstEntry();
-        Step step = first.getValue();
+        Long first = open.firstKey();
+        Step step = Objects.requireNonNull(open.remove(first));
         openNumbers -= step.numbers.size();
         timestampMs = Math.max(timestampMs, step.measuredMs);
         step.numbers.forEach(numbers::put);
-        tell(numbers.complete(first.getKey()));
+        tell(numbers.complete(first));
     }
 
     private void tellFacts() {

@@ -62,40 +62,43 @@ abstract class FrameworkTrainings {
     }
 
     private Path dir;
+    private Python torch;
+    private Python keras;
     private RunningMonitor monitor;
 
     /** With PyTorch, transformers, Accelerate, Lightning and MLflow. */
-    abstract Python torch();
+    abstract Python withTorch();
 
     /** With Keras on JAX, scikit-learn and MLflow. */
-    abstract Python keras();
+    abstract Python withKeras();
 
     @BeforeAll
     void start(@TempDir Path directory) throws Exception {
         dir = directory;
+        torch = withTorch();
+        keras = withKeras();
         monitor = new RunningMonitor(dir);
     }
 
     @AfterAll
     void stop() {
-        monitor.close();
+        if (monitor != null) {
+            monitor.close();
+        }
     }
 
     @TestFactory
     Stream<DynamicTest> every_planted_fault_raises_its_alert() {
-        // One core each.
-        CompletableFuture<Python> torch = CompletableFuture.supplyAsync(this::torch);
-        Python keras = keras();
         List<Training> trainings = Stream.concat(
                         Stream.of("huggingface", "lightning", "accelerate", "pytorch")
                                 .flatMap(framework -> Stream.of(true, false)
-                                        .map(byMlflow -> new Training(torch.join(), framework, byMlflow))),
+                                        .map(byMlflow -> new Training(torch, framework, byMlflow))),
                         Stream.of(
                                 new Training(keras, "keras", true),
                                 new Training(keras, "keras", false),
                                 new Training(keras, "sklearn", false)))
                 .toList();
-        ExecutorService cores = Executors.newFixedThreadPool(2);
+        ExecutorService cores = Executors.newFixedThreadPool(2); // each training works on one
         List<CompletableFuture<Void>> runs = trainings.stream()
                 .map(training -> CompletableFuture.runAsync(() -> train(training), cores))
                 .toList();
@@ -113,14 +116,16 @@ abstract class FrameworkTrainings {
         return Stream.of(
                 DynamicTest.dynamicTest(
                         "PyTorch, Hugging Face, Accelerate, Lightning",
-                        () -> assertTestsPass(torch(), "tests/frameworks/test_readme.py", "tests/frameworks/test_torch.py")),
+                        () -> assertTestsPass(
+                                torch, "tests/frameworks/test_readme.py", "tests/frameworks/test_torch.py")),
                 DynamicTest.dynamicTest(
-                        "Keras, scikit-learn", () -> assertTestsPass(keras(), "tests/frameworks/test_readme.py")));
+                        "Keras, scikit-learn", () -> assertTestsPass(keras, "tests/frameworks/test_readme.py")));
     }
 
     private void assertTestsPass(Python python, String... tests) throws Exception {
         Path log = Files.createTempFile(dir, "pytest-", ".log");
-        List<String> command = new ArrayList<>(List.of("-m", "pytest", "-o", "addopts=-q -ra", "-p", "no:cacheprovider"));
+        List<String> command =
+                new ArrayList<>(List.of("-m", "pytest", "-o", "addopts=-q -ra", "-p", "no:cacheprovider"));
         command.addAll(List.of(tests));
         int exit = python.run(log, Map.of("HF_HUB_OFFLINE", "1"), command.toArray(String[]::new));
         assertThat(exit).as(Files.readString(log)).isZero();
@@ -132,8 +137,7 @@ abstract class FrameworkTrainings {
         Map<String, String> environment =
                 Map.of(where, monitor.http(), "XDG_CACHE_HOME", dir.toString(), "HF_HUB_OFFLINE", "1");
         try {
-            int exit = training.python()
-                    .run(log, environment, "tests/frameworks/with_" + training.framework() + ".py");
+            int exit = training.python().run(log, environment, "tests/frameworks/with_" + training.framework() + ".py");
             assertThat(exit).as(Files.readString(log)).isZero();
         } catch (Exception e) {
             throw new IllegalStateException(e);

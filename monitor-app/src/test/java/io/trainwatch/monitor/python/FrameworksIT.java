@@ -6,7 +6,7 @@ package io.trainwatch.monitor.python;
  */
 class FrameworksIT extends FrameworkTrainings {
     @Override
-    Python torch() {
+    Python withTorch() {
         return Python.withDebianTorch()
                 .with(
                         "frameworks-torch",
@@ -20,7 +20,7 @@ class FrameworksIT extends FrameworkTrainings {
     }
 
     @Override
-    Python keras() {
+    Python withKeras() {
         return Python.available()
                 .get(0)
                 .with(

@@ -7,13 +7,13 @@ import org.junit.jupiter.api.Tag;
 @Tag("frameworks")
 class NewestFrameworksIT extends FrameworkTrainings {
     @Override
-    Python torch() {
+    Python withTorch() {
         return newest().with(
                         "newest-torch", ".[test]", "torch", "transformers", "accelerate", "lightning", "mlflow-skinny");
     }
 
     @Override
-    Python keras() {
+    Python withKeras() {
         return newest().with("newest-keras", ".[test]", "keras", "jax", "scikit-learn", "mlflow-skinny", "pandas");
     }
 

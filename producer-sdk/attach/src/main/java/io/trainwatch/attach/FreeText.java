@@ -275,11 +275,14 @@ final class FreeText implements LogFormat {
         private List<Found> numbers(String text, boolean whole, StringBuilder loose) {
             for (int i = 0; whole && i < WORDINGS; i++) {
                 int at = (latestWording + i) % WORDINGS;
-                Wording wording = wordings[at];
-                List<Found> found = wording == null ? null : wording.in(text);
+                Wording known = wordings[at];
+                if (known == null) {
+                    continue;
+                }
+                List<Found> found = known.in(text);
                 if (found != null) {
                     latestWording = at;
-                    loose.append(wording.loose());
+                    loose.append(known.loose());
                     return found;
                 }
             }

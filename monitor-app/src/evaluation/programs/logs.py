@@ -115,6 +115,10 @@ class Events(Log):
         self.seq = {}
         self.attempt = 0
 
+    def now(self):
+        """Seconds since 1970."""
+        return time.time()
+
     def event(self, event_type, step=None, rank=0, **fields):
         self.seq[rank] = self.seq.get(rank, 0) + 1
         line = {
@@ -124,7 +128,7 @@ class Events(Log):
             "rank": rank,
             "session": f"{self.attempt}-{rank}",
             "seq": self.seq[rank],
-            "timestamp_ms": int(time.time() * 1000),
+            "timestamp_ms": int(self.now() * 1000),
         }
         if step is not None:
             line["step"] = step

@@ -1,7 +1,7 @@
-"""Trains the programs and writes their logs and labels.json: python train.py first|second DIRECTORY [PROGRAM...]
+"""Trains the programs and writes their logs and labels.json: python train.py first|second|third DIRECTORY [PROGRAM...]
 
 A set is programs and seeds. "first" judged the detectors before anything was changed; "second" has other seeds of the same
-programs, and programs that were not in the first.
+programs, and programs that were not in the first; "third" has programs of its own, of other frameworks.
 """
 
 import importlib
@@ -15,7 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 PROGRAMS = ("accumulation cnn contrastive curriculum depth detection distillation factorisation gan ranks regression "
             "reinforce restarts rnn tables transformer vae").split()
 NEW = "diffusion forecasting qlearning segmentation skipgram".split()
-SETS = {"first": (PROGRAMS, 1), "second": ([*NEW, *PROGRAMS], 1001)}
+OTHER = ("boosting chargpt cluster control energy finetune images_gan keras_images online recommender speech "
+         "vision").split()
+SETS = {"first": (PROGRAMS, 1), "second": ([*NEW, *PROGRAMS], 1001), "third": (OTHER, 2001)}
 """Programs and first seed by set; the n-th run of a program takes the n-th seed from there."""
 
 
@@ -61,4 +63,5 @@ if __name__ == "__main__":
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     main(*sys.argv[1:])

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from summaries import histogram, inputs, predictions, summary
+
 ADAM = optax.scale_by_adam()
 CLIPPED_ADAM = optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam())
 SGD = optax.identity()
@@ -62,17 +64,6 @@ def fit(log, loss, params, batches, *, lr, steps, optimizer=ADAM, first=1, state
     return params, state
 
 
-def summary(name, kind, array):
-    values = np.asarray(array, np.float64).ravel()
-    finite = values[np.isfinite(values)]
-    row = {"name": name, "kind": kind, "count": values.size, "nonfinite_count": int(values.size - finite.size)}
-    if finite.size:
-        magnitudes = np.abs(finite)
-        row |= {"mean": finite.mean(), "std": finite.std(), "abs_mean": magnitudes.mean(), "abs_max": magnitudes.max(),
-                "l2_norm": np.linalg.norm(finite), "zero_fraction": float((finite == 0).mean())}
-    return row
-
-
 def tensors(params, grads, activations):
     """Weights, gradients and activations of one step, as forward and backward hooks give them."""
     rows = []
@@ -87,37 +78,6 @@ def tensors(params, grads, activations):
             row |= {"dead_unit_fraction": float((units == 0).all(0).mean()), "dead_window_batches": 1}
         rows.append(row)
     return rows
-
-
-def inputs(batch):
-    """Mean, spread and range of up to 16 features, and the labels where they are classes."""
-    x = np.asarray(batch["x"], np.float64).reshape(len(batch["x"]), -1)[:, :16]
-    features = []
-    for i in range(x.shape[1]):
-        column = x[:, i]
-        finite = column[np.isfinite(column)]
-        row = {"name": f"x{i}", "count": column.size, "nan_count": int(np.isnan(column).sum()),
-               "inf_count": int(np.isinf(column).sum())}
-        if finite.size:
-            row |= {"mean": finite.mean(), "std": finite.std(), "min": finite.min(), "max": finite.max()}
-        features.append(row)
-    fields = {"split": "train", "num_samples": len(x), "features": features}
-    y = np.asarray(batch["y"])
-    if np.issubdtype(y.dtype, np.integer):
-        fields["label_histogram"] = histogram(y)
-    else:
-        fields |= {"label_mean": y.mean(), "label_std": y.std()}
-    return fields
-
-
-def predictions(classes, labels):
-    return {"split": "train", "num_samples": int(np.size(labels)), "predicted_class_histogram": histogram(classes),
-            "label_histogram": histogram(labels)}
-
-
-def histogram(classes):
-    values, counts = np.unique(np.asarray(classes), return_counts=True)
-    return {str(v): int(c) for v, c in zip(values, counts)}
 
 
 def dense(rng, fan_in, fan_out, gain=2.0):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import problems
 import torch
 
+if torch.__version__.startswith("1.13.0a0"):  # Debian's: it is 1.13.1, and its sharding cannot be imported by Python 3.11
+    torch.__version__ = type(torch.__version__)("1.13.1")
+    torch.distributed.is_available = lambda: False
+
 
 class Network(torch.nn.Module):
     """Linear where there is little to learn, wide where much is to be learned by heart."""

@@ -6,14 +6,27 @@ after a tenth of the steps, the rest is noise. ``overfit``: 32 noisy samples are
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 import numpy
+
+os.chdir(tempfile.mkdtemp())  # where some leave behind what nobody asked for
 
 FAULTS = ("nan", "plateau", "overfit")
 NAN_STEP = 60
+
+#: Whether the trainer knows MLflow alone; else it has the one line of trainwatch that its framework wants.
+BY_MLFLOW = "MLFLOW_TRACKING_URI" in os.environ
 WIDTH = 20
 BATCH = {"nan": 64, "plateau": 64, "overfit": 16}
 STEPS = {"nan": 120, "plateau": 1_400, "overfit": 480}
 EVERY = 12
+
+
+def name(framework, fault):
+    """Returns what the run is called."""
+    return "%s%s-%s" % ("mlflow-" if BY_MLFLOW else "", framework, fault)
 
 
 def samples(fault, count=None, seed=0):

@@ -9,8 +9,13 @@ from trainwatch.accelerate import TrainwatchTracker
 
 torch.set_num_threads(1)
 for fault in problems.FAULTS:
-    accelerator = Accelerator(cpu=True, log_with=TrainwatchTracker("accelerate-" + fault))
-    accelerator.init_trackers("frameworks", config={"max_train_steps": problems.STEPS[fault], "lr": rate(fault)})
+    name = problems.name("accelerate", fault)
+    accelerator = Accelerator(cpu=True, log_with="mlflow" if problems.BY_MLFLOW else TrainwatchTracker(name))
+    accelerator.init_trackers(
+        "frameworks",
+        config={"max_train_steps": problems.STEPS[fault], "lr": rate(fault)},
+        init_kwargs={"mlflow": {"run_name": name}},
+    )
     model = Network(fault)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate(fault))
     model, optimizer, batches = accelerator.prepare(model, optimizer, loader(fault, problems.samples(fault)))
@@ -26,8 +31,10 @@ for fault in problems.FAULTS:
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(model.parameters(), 100.0)
             optimizer.step()
-            accelerator.log({"train/loss": loss, "train/grad_norm": norm, "lr": rate(fault)}, step=step)
+            accelerator.log(
+                {"train/loss": loss.item(), "train/grad_norm": norm.item(), "lr": rate(fault)}, step=step
+            )
             if fault == "overfit" and step % problems.EVERY == 0:
                 with torch.no_grad():
-                    accelerator.log({"eval/loss": loss_of(fault, model(x_val), y_val)}, step=step)
+                    accelerator.log({"eval/loss": loss_of(fault, model(x_val), y_val).item()}, step=step)
     accelerator.end_training()

@@ -43,11 +43,13 @@ for fault in problems.FAULTS:
         eval_strategy="steps" if fault == "overfit" else "no",
         eval_steps=problems.EVERY,
         save_strategy="no",
-        report_to=[],
+        logging_steps=1 if problems.BY_MLFLOW else 500,
+        run_name=problems.name("huggingface", fault),
+        report_to=["mlflow"] if problems.BY_MLFLOW else [],
         use_cpu=True,
         disable_tqdm=True,
     )
-    callback = TrainwatchCallback(run_id="huggingface-" + fault)
+    callbacks = [] if problems.BY_MLFLOW else [TrainwatchCallback(run_id=problems.name("huggingface", fault))]
     if fault == "nan":
         torch.manual_seed(0)
         model = GPT2LMHeadModel(
@@ -55,13 +57,13 @@ for fault in problems.FAULTS:
         )
         texts = torch.arange(16).repeat(256, 1) % 7
         data = [{"input_ids": text, "labels": text} for text in texts]
-        trainer = NanTrainer(model, arguments, train_dataset=data, callbacks=[callback])
+        trainer = NanTrainer(model, arguments, train_dataset=data, callbacks=callbacks)
     else:
         trainer = Trainer(
             Regression(fault),
             arguments,
             train_dataset=rows(problems.samples(fault)),
             eval_dataset=rows(problems.validation(fault)),
-            callbacks=[callback],
+            callbacks=callbacks,
         )
     trainer.train()

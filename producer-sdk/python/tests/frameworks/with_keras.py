@@ -8,7 +8,22 @@ import keras  # noqa: E402
 import numpy  # noqa: E402
 import problems  # noqa: E402
 
-from trainwatch.keras import TrainwatchCallback  # noqa: E402
+if problems.BY_MLFLOW:
+    import mlflow
+else:
+    from trainwatch.keras import TrainwatchCallback
+
+
+def fit(fault, model, x, y, **how):
+    """With the callback of trainwatch, or that of MLflow, which tells epochs: there each step is one."""
+    name = problems.name("keras", fault)
+    if problems.BY_MLFLOW:
+        how.update(steps_per_epoch=1, epochs=problems.STEPS[fault], validation_freq=problems.EVERY)
+        with mlflow.start_run(run_name=name):
+            model.fit(x, y, callbacks=[mlflow.keras.MlflowCallback()], **how)
+    else:
+        model.fit(x, y, callbacks=[TrainwatchCallback(run_id=name)], **how)
+
 
 for fault in problems.FAULTS:
     keras.utils.set_random_seed(0)
@@ -24,7 +39,9 @@ for fault in problems.FAULTS:
     x, y = problems.samples(fault)
     if fault == "nan":
         x[problems.BATCH[fault] * (problems.NAN_STEP - 1)] = numpy.nan
-    model.fit(
+    fit(
+        fault,
+        model,
         x,
         y,
         batch_size=problems.BATCH[fault],
@@ -33,5 +50,4 @@ for fault in problems.FAULTS:
         verbose=0,
         validation_data=problems.validation(fault) if fault == "overfit" else None,
         validation_freq=problems.EVERY // 2,
-        callbacks=[TrainwatchCallback(run_id="keras-" + fault)],
     )

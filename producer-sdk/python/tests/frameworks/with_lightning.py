@@ -5,10 +5,12 @@ import os
 import tempfile
 import warnings
 
-import lightning
 import problems
 import torch
 from networks import Network, loader, loss_of, rate
+
+import lightning  # isort: skip
+from lightning.pytorch.loggers import MLFlowLogger  # isort: skip
 
 warnings.simplefilter("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -25,6 +27,7 @@ class Module(lightning.LightningModule):
         loss = loss_of(self.fault, self.network(batch[0]), batch[1])
         if self.fault == "nan" and self.global_step == problems.NAN_STEP - 1:
             loss = loss * float("nan")
+        self.log("train_loss", loss)
         return loss
 
     def validation_step(self, batch, index):
@@ -35,11 +38,14 @@ class Module(lightning.LightningModule):
 
 
 for fault in problems.FAULTS:
-    os.environ["TRAINWATCH_RUN_ID"] = "lightning-" + fault
+    os.environ["TRAINWATCH_RUN_ID"] = name = problems.name("lightning", fault)
     trainer = lightning.Trainer(
         max_steps=problems.STEPS[fault],
         accelerator="cpu",
-        logger=False,
+        logger=MLFlowLogger("frameworks", run_name=name, tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
+        if problems.BY_MLFLOW
+        else False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -18,6 +18,8 @@ _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "b
 _DOUBLE = struct.Struct("<d").pack
 _READ_DOUBLE = struct.Struct("<d").unpack_from
 _MARKER = b"\xc3\x01"
+#: Combinations of fields of a record whose absent fields are worked out once.
+_MAX_PLANS = 256
 
 
 class UndecodableError(ValueError):
@@ -90,18 +92,34 @@ class Codec:
             optional = is_optional(field["type"])
             fields.append((field["name"], optional, self.writer(field["type"][1] if optional else field["type"])))
 
-        def write(out: bytearray, value: Any) -> None:
-            get = value.get
+        plans: Dict[Tuple[str, ...], Tuple[List[Tuple[bytes, str, Write]], bytes]] = {}
+
+        def plan(names: Tuple[str, ...]) -> Tuple[List[Tuple[bytes, str, Write]], bytes]:
+            parts, between = [], b""
             for name, optional, write_field in fields:
-                item = get(name)
-                if optional:
-                    if item is None:
-                        out.append(0)
-                        continue
-                    out.append(2)
-                elif item is None:
+                if name in names:
+                    parts.append((between + b"\2" if optional else between, name, write_field))
+                    between = b""
+                elif optional:
+                    between += b"\0"
+                else:
                     raise KeyError(name)
-                write_field(out, item)
+            return parts, between
+
+        def write(out: bytearray, value: Any) -> None:
+            if None in value.values():
+                value = {name: item for name, item in value.items() if item is not None}
+            names = tuple(value)
+            planned = plans.get(names)
+            if planned is None:
+                planned = plan(names)
+                if len(plans) < _MAX_PLANS:
+                    plans[names] = planned
+            parts, rest = planned
+            for before, name, write_field in parts:
+                out += before
+                write_field(out, value[name])
+            out += rest
 
         return write
 

@@ -7,6 +7,8 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -36,6 +38,21 @@ public final class Installed {
         return found.orElseGet(() -> missing(name + " is not on the PATH: apt-get install " + debianPackage));
     }
 
+    /**
+     * Finds a file that a Debian package brings, or installs the package.
+     *
+     * @param file where the package puts it
+     * @param debianPackages the package, and others that are installed with it
+     */
+    public static Path file(Path file, String... debianPackages) {
+        if (!Files.exists(file) && mayInstall()) {
+            install(debianPackages);
+        }
+        return Files.exists(file)
+                ? file
+                : missing(file + " is not there: apt-get install " + String.join(" ", debianPackages));
+    }
+
     private static Optional<Path> onPath(String name) {
         return Stream.of(System.getenv("PATH").split(File.pathSeparator))
                 .map(directory -> Path.of(directory).resolve(name))
@@ -49,15 +66,18 @@ public final class Installed {
                 && !Files.exists(Path.of("/run/systemd/system"));
     }
 
-    private static synchronized void install(String debianPackage) {
+    private static synchronized void install(String... debianPackages) {
         String script = """
                 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
                 apt-get -q -o DPkg::Lock::Timeout=120 update
-                apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$1"
+                apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
                 """;
+        List<String> command = new ArrayList<>(List.of("sh", "-c", script, "sh"));
+        command.addAll(List.of(debianPackages));
+        String wanted = String.join(" ", debianPackages);
         try {
             Path log = Files.createTempFile("apt-", ".log");
-            Process apt = new ProcessBuilder("sh", "-c", script, "sh", debianPackage)
+            Process apt = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectOutput(log.toFile())
                     .start();
@@ -65,10 +85,10 @@ public final class Installed {
                 apt.destroy();
             }
         } catch (IOException e) {
-            missing(debianPackage + " cannot be installed: " + e.getMessage());
+            missing(wanted + " cannot be installed: " + e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            missing(debianPackage + " was not installed: interrupted");
+            missing(wanted + " was not installed: interrupted");
         }
     }
 

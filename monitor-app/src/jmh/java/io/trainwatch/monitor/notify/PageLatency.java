@@ -1,5 +1,8 @@
 package io.trainwatch.monitor.notify;
 
+import io.trainwatch.alert.Alert;
+import io.trainwatch.codec.SingleObjectCodec;
+import io.trainwatch.codec.UndecodableException;
 import io.trainwatch.monitor.Installed;
 import io.trainwatch.monitor.board.OpenCommands;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
@@ -19,29 +22,47 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * From {@code run.step(NaN)} in a trainer to a receiver that holds the page, by three ways in the same run: the webhook sink;
  * the Alertmanager sink and a real Alertmanager with {@code group_wait: 0s}; and, without our notifier, a real Prometheus that
- * scrapes and evaluates each second and the same Alertmanager.
+ * scrapes and evaluates each second and the same Alertmanager. A line of its own has when the alert was there for readers of
+ * committed records, which is what the sinks wait for. Runs begin at random moments, whether or not the slow ways have told of
+ * the ones before.
  *
- * <p>System properties: {@code runs} (200), {@code pause} between two in milliseconds (250).
+ * <p>System properties: {@code runs} (200), {@code pause} between two in milliseconds, half as much to half as much again
+ * (600), {@code seed} (1).
  */
 public final class PageLatency {
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
-    /** When the page of a run arrived, by way and run. */
-    private final Map<String, Map<String, Long>> arrivals = new ConcurrentHashMap<>();
+    private static final String COMMITTED = "(alert committed)";
+    private static final int SLOWEST = 5;
+
+    /** When the page of a run arrived, epoch milliseconds, by way and run. */
+    private final Map<String, Map<String, Long>> arrivals = new ConcurrentSkipListMap<>();
 
     private PageLatency() {}
 
     public static void main(String[] args) throws Exception {
-        new PageLatency().measure(Integer.getInteger("runs", 200), Integer.getInteger("pause", 250));
+        new PageLatency().measure(Integer.getInteger("runs", 200), Integer.getInteger("pause", 600));
         System.exit(0);
     }
 
@@ -83,28 +104,44 @@ public final class PageLatency {
                 while (!notifier.tellsAll()) {
                     Thread.sleep(100);
                 }
+                watchCommitted(kafka.bootstrapServers(), monitor.topics().alerts());
                 Map<String, Long> sent = train("kafka:" + kafka.bootstrapServers(), runs, pauseMs);
                 print(sent);
             }
         }
     }
 
-    private Map<String, Long> train(String location, int runs, int pauseMs) throws InterruptedException {
+    private Map<String, Long> train(String location, int runs, int pauseMs) throws Exception {
         Map<String, Long> sent = new ConcurrentHashMap<>();
+        SplittableRandom random = new SplittableRandom(Long.getLong("seed", 1));
+        ExecutorService trainers = Executors.newCachedThreadPool();
+        List<Future<?>> training = new ArrayList<>();
         for (int i = 0; i < runs; i++) {
-            String id = "run-" + i;
-            try (TrainingRun run = Trainwatch.run(id).start(location)) {
-                for (int step = 1; step <= 5; step++) {
-                    run.step(step, 1.0);
-                }
-                Thread.sleep(pauseMs);
-                sent.put(id, System.currentTimeMillis());
-                run.step(6, Double.NaN);
-                // A run that ends resolves its alert: the slow ways must have seen it.
-                awaitAll(id);
-            }
+            String id = String.format(Locale.ROOT, "run-%03d", i);
+            training.add(trainers.submit(() -> {
+                train(location, id, sent);
+                return null;
+            }));
+            Thread.sleep(pauseMs / 2 + random.nextInt(pauseMs));
         }
+        for (Future<?> one : training) {
+            one.get();
+        }
+        trainers.shutdown();
         return sent;
+    }
+
+    private void train(String location, String id, Map<String, Long> sent) throws InterruptedException {
+        try (TrainingRun run = Trainwatch.run(id).start(location)) {
+            for (int step = 1; step <= 5; step++) {
+                run.step(step, 1.0);
+            }
+            Thread.sleep(250);
+            sent.put(id, System.currentTimeMillis());
+            run.step(6, Double.NaN);
+            // A run that ends resolves its alert: the slow ways must have seen it.
+            awaitAll(id);
+        }
     }
 
     private void awaitAll(String id) throws InterruptedException {
@@ -118,7 +155,7 @@ public final class PageLatency {
                 throw new IllegalStateException(
                         "within " + LIMIT.toSeconds() + " s no page of " + id + " came by " + missing);
             }
-            Thread.sleep(5);
+            Thread.sleep(20);
         }
     }
 
@@ -128,21 +165,57 @@ public final class PageLatency {
                 "%d runs, %d processors%n",
                 sent.size(),
                 Runtime.getRuntime().availableProcessors());
-        System.out.println("| way | p50 ms | p99 ms | max ms |");
-        System.out.println("|-----|-------:|-------:|-------:|");
+        System.out.println("| way | p50 ms | p99 ms | slowest |");
+        System.out.println("|-----|-------:|-------:|---------|");
         arrivals.forEach((way, times) -> {
-            long[] took = sent.entrySet().stream()
-                    .mapToLong(one -> times.get(one.getKey()) - one.getValue())
-                    .sorted()
-                    .toArray();
+            Map<String, Long> took = new HashMap<>();
+            sent.forEach((run, at) -> took.put(run, times.get(run) - at));
+            long[] sorted =
+                    took.values().stream().mapToLong(Long::longValue).sorted().toArray();
             System.out.printf(
                     Locale.ROOT,
-                    "| %s | %d | %d | %d |%n",
+                    "| %s | %d | %d | %s |%n",
                     way,
-                    took[took.length / 2],
-                    took[(int) Math.ceil(took.length * 0.99) - 1],
-                    took[took.length - 1]);
+                    sorted[sorted.length / 2],
+                    sorted[(int) Math.ceil(sorted.length * 0.99) - 1],
+                    took.entrySet().stream()
+                            .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+                            .limit(SLOWEST)
+                            .map(one -> one.getKey() + " " + one.getValue())
+                            .collect(Collectors.joining(", ")));
         });
+    }
+
+    /** Notes when alerts are there for those who read committed records. */
+    private void watchCommitted(String servers, String topic) {
+        Map<String, Long> committed = new ConcurrentHashMap<>();
+        arrivals.put(COMMITTED, committed);
+        SingleObjectCodec<Alert> codec = SingleObjectCodec.alerts();
+        Thread reader = new Thread(
+                () -> {
+                    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                            Map.<String, Object>of(
+                                    "bootstrap.servers", servers,
+                                    "isolation.level", "read_committed",
+                                    "auto.offset.reset", "earliest"),
+                            new ByteArrayDeserializer(),
+                            new ByteArrayDeserializer())) {
+                        consumer.assign(consumer.partitionsFor(topic).stream()
+                                .map(partition -> new TopicPartition(topic, partition.partition()))
+                                .toList());
+                        while (true) {
+                            for (ConsumerRecord<byte[], byte[]> one : consumer.poll(Duration.ofMillis(500))) {
+                                Alert alert = codec.decode(one.value());
+                                committed.putIfAbsent(alert.getRunId(), System.currentTimeMillis());
+                            }
+                        }
+                    } catch (UndecodableException e) {
+                        throw new IllegalStateException(e);
+                    }
+                },
+                "committed");
+        reader.setDaemon(true);
+        reader.start();
     }
 
     private Receiver receiver(String way) {

@@ -412,7 +412,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
                 alert.getSeverity(),
                 alert.getOnsetStep() == null ? -1 : alert.getOnsetStep(),
                 alert.getOpenedStep() == null ? -1 : alert.getOpenedStep(),
-                alert.getMessage());
+                alert.getMessage(),
+                alert.getReason());
     }
 
     /** A copy that shares its lists, which are replaced and never changed. */

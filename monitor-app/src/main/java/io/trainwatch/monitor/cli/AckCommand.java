@@ -1,10 +1,13 @@
 package io.trainwatch.monitor.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.trainwatch.attach.cli.Printable;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,12 +20,17 @@ import picocli.CommandLine.Spec;
         name = "ack",
         mixinStandardHelpOptions = true,
         versionProvider = Trainwatch.Version.class,
-        description = {"Acknowledges an alert: nobody is told of it again until it ends, or until the time is over.", ""
+        description = {
+            "Says that somebody looks after an alert. What is no worse in the same run, or in the runs that are paged with"
+                    + " it, is told to nobody until the time is over; what is worse is, and so is the end. What is still open"
+                    + " when the time is over is told again.",
+            ""
         },
         footer = {
             "",
-            "Example:",
-            "  trainwatch ack 5f0c… --by anna --for 8h",
+            "Examples:",
+            "  trainwatch ack --run resnet-7 --by anna --for 8h",
+            "  trainwatch ack 5f0c8a1d2b3e4f506172839405162738",
             "",
             "Exit codes:",
             "  0  done",
@@ -37,11 +45,26 @@ final class AckCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     MonitorAddress monitor;
 
-    @Parameters(
-            paramLabel = "ALERT_ID",
-            description = "The alert_id, 32 hexadecimal digits, as pages and /api/v1/alerts show it.")
+    @Mixin
     @SuppressWarnings("NullAway.Init") // picocli fills it in
-    String alertId;
+    Answer answer;
+
+    @ArgGroup(multiplicity = "1")
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    What what;
+
+    /** One of two ways to say which alerts. */
+    static final class What {
+        @Parameters(
+                paramLabel = "ALERT_ID",
+                description = "The alert_id, 32 hexadecimal digits, as pages and /api/v1/alerts show it.")
+        @Nullable
+        String alertId;
+
+        @Option(names = "--run", paramLabel = "RUN_ID", description = "All alerts that are open in this run.")
+        @Nullable
+        String run;
+    }
 
     @Option(names = "--by", paramLabel = "NAME", description = "Who looks after it.")
     @Nullable
@@ -53,6 +76,29 @@ final class AckCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        String id = what.alertId;
+        if (id != null) {
+            acknowledge(id, "alert " + id);
+            return 0;
+        }
+        String run = String.valueOf(what.run);
+        String path = "/api/v1/runs/" + URLEncoder.encode(run, StandardCharsets.UTF_8).replace("+", "%20") + "/alerts";
+        int open = 0;
+        for (JsonNode alert : Answer.read(monitor.ask("GET", path, null)).path("alerts")) {
+            if (alert.path("state").asText().equals("firing")
+                    && !alert.path("severity").asText().equals("info")) {
+                open++;
+                acknowledge(
+                        alert.path("alert_id").asText(), alert.path("detector").asText() + " in run " + run);
+            }
+        }
+        if (open == 0) {
+            throw new CommandFailedException("nothing that pages is open in run '" + run + "'");
+        }
+        return 0;
+    }
+
+    private void acknowledge(String alertId, String what) throws CommandFailedException, InterruptedException {
         ObjectNode body = new ObjectMapper().createObjectNode();
         if (by != null) {
             body.put("by", by);
@@ -61,9 +107,13 @@ final class AckCommand implements Callable<Integer> {
             body.put("for", time);
         }
         String id = alertId.replaceAll("[^A-Za-z0-9]", "_");
-        String answer = monitor.ask("POST", "/api/v1/alerts/" + id + "/acknowledge", body.toString());
-        spec.commandLine().getOut().println(Printable.of(answer));
-        spec.commandLine().getOut().flush();
-        return 0;
+        answer.print(
+                spec,
+                monitor.ask("POST", "/api/v1/alerts/" + id + "/acknowledge", body.toString()),
+                said -> (said.path("by").asText().isEmpty()
+                                ? "Somebody"
+                                : said.path("by").asText())
+                        + " looks after " + what + " until " + Answer.time(said.path("expires_at_ms"))
+                        + ": only what is worse is told until then, and its end.");
     }
 }

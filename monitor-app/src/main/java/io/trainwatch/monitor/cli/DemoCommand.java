@@ -1,10 +1,13 @@
 package io.trainwatch.monitor.cli;
 
+import io.trainwatch.monitor.config.Configuration;
 import io.trainwatch.monitor.demo.Demo;
 import io.trainwatch.monitor.demo.Ink;
 import io.trainwatch.monitor.embedded.EmbeddedKafkaException;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.web.HttpSettings;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -35,6 +38,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  trainwatch demo                      watch, and look at the page that it names",
             "  trainwatch demo --once               end by itself, for a script",
+            "  trainwatch demo --once --config trainwatch.yaml",
+            "                                       page yourself, by the sinks of the settings",
             "  trainwatch demo --bootstrap-servers kafka:9092",
             "                                       trainings alone, for a monitor elsewhere",
             "",
@@ -61,6 +66,13 @@ final class DemoCommand implements Callable<Integer> {
     int httpPort;
 
     @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "Settings, a YAML file, of which the parts notify and commands are used: the demonstration pages.")
+    @Nullable
+    Path config;
+
+    @Option(
             names = "--bootstrap-servers",
             paramLabel = "HOST:PORT",
             description = "Only train, for the monitor that judges the runs of this cluster; nothing else is started.")
@@ -78,6 +90,9 @@ final class DemoCommand implements Callable<Integer> {
                 spec.commandLine().getOut(),
                 Ansi.AUTO.enabled() ? Ink.ANSI : Ink.PLAIN,
                 http(),
+                config == null
+                        ? NotifySettings.NOBODY
+                        : Configuration.read(config, System.getenv(), Map.of()).notifySettings(),
                 Trainwatch.Version.ofBuild());
         try {
             if (bootstrapServers != null) {

@@ -200,7 +200,8 @@ final class MonitorCommand implements Callable<Integer> {
                         monitor.board(),
                         metrics.prometheus(),
                         () -> notReady(monitor),
-                        parts(monitor, intake, notifier))) {
+                        directory(monitor),
+                        parts(intake, notifier))) {
             metrics.prometheus().register(intake.metrics());
             metrics.prometheus().register(new NotifyMetrics(notifier));
             Runtime.getRuntime().addShutdownHook(new Thread(() -> awaitStop(stop, stopped), "stop"));
@@ -213,10 +214,9 @@ final class MonitorCommand implements Callable<Integer> {
         }
     }
 
-    private static List<Endpoints> parts(Monitor monitor, Intake intake, Notifier notifier) {
+    private static List<Endpoints> parts(Intake intake, Notifier notifier) {
         List<Endpoints> parts = new ArrayList<>(intake.endpoints());
         parts.addAll(notifier.endpoints());
-        parts.add(new Peers(monitor.board(), directory(monitor)));
         return parts;
     }
 

@@ -1,8 +1,8 @@
 package io.trainwatch.monitor.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.trainwatch.attach.cli.Printable;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -42,6 +42,10 @@ final class SilenceCommand implements Callable<Integer> {
     @Mixin
     @SuppressWarnings("NullAway.Init") // picocli fills it in
     MonitorAddress monitor;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init") // picocli fills it in
+    Answer answer;
 
     @ArgGroup(multiplicity = "1")
     @SuppressWarnings("NullAway.Init") // picocli fills it in
@@ -90,7 +94,6 @@ final class SilenceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        String answer;
         Match match = what.match;
         String end = what.end;
         if (match != null) {
@@ -101,16 +104,48 @@ final class SilenceCommand implements Callable<Integer> {
             put(body, "for", time);
             put(body, "by", by);
             put(body, "comment", comment);
-            answer = monitor.ask("POST", "/api/v1/silences", body.toString());
+            answer.print(
+                    spec,
+                    monitor.ask("POST", "/api/v1/silences", body.toString()),
+                    silence -> "Nobody is told of " + inWords(silence) + "; trainwatch silence --end "
+                            + silence.path("id").asText() + " ends it sooner.");
         } else if (end != null) {
             monitor.ask("DELETE", "/api/v1/silences/" + end.replaceAll("[^A-Za-z0-9]", "_"), null);
-            answer = "ended " + end;
+            answer.print(
+                    spec,
+                    new ObjectMapper().createObjectNode().put("ended", end).toString(),
+                    ended -> "Silence " + end + " is over: what still fires is told now.");
         } else {
-            answer = monitor.ask("GET", "/api/v1/silences", null);
+            answer.print(spec, monitor.ask("GET", "/api/v1/silences", null), SilenceCommand::list);
         }
-        spec.commandLine().getOut().println(Printable.of(answer));
-        spec.commandLine().getOut().flush();
         return 0;
+    }
+
+    private static String list(JsonNode answer) {
+        StringBuilder text = new StringBuilder();
+        for (JsonNode silence : answer.path("silences")) {
+            text.append(silence.path("id").asText())
+                    .append("  ")
+                    .append(inWords(silence))
+                    .append('\n');
+        }
+        return text.isEmpty() ? "Nothing is silenced." : text.toString();
+    }
+
+    private static String inWords(JsonNode silence) {
+        StringBuilder text = new StringBuilder(silence.path("detector").asText("alerts"));
+        if (silence.path("run_id").isTextual()) {
+            text.append(" in run ").append(silence.path("run_id").asText());
+        }
+        if (silence.path("project").isTextual()) {
+            text.append(" in project ").append(silence.path("project").asText());
+        }
+        text.append(" until ").append(Answer.time(silence.path("expires_at_ms")));
+        String by = silence.path("created_by").asText();
+        String why = silence.path("comment").asText();
+        return text.append(by.isEmpty() ? "" : ", said " + by)
+                .append(why.isEmpty() ? "" : " (" + why + ")")
+                .toString();
     }
 
     private static void put(ObjectNode body, String name, @Nullable String value) {

@@ -4,6 +4,7 @@ import io.trainwatch.alert.Alert;
 import io.trainwatch.alert.AlertState;
 import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.judge.RunSnapshot;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.web.HttpSettings;
 import io.trainwatch.run.RunCondition;
 import java.io.IOException;
@@ -45,6 +46,7 @@ public final class Demo {
     private final PrintWriter out;
     private final Ink ink;
     private final HttpSettings http;
+    private final NotifySettings notify;
     private final String version;
     private final List<Scenario> scenarios = Scenarios.all();
     private final Scoreboard scoreboard = new Scoreboard(scenarios);
@@ -58,12 +60,14 @@ public final class Demo {
      *
      * @param out where it tells what happens
      * @param http where the live page and the metrics are served
+     * @param notify who is told of alerts, and what the trainings are told to do
      * @param version of the program
      */
-    public Demo(PrintWriter out, Ink ink, HttpSettings http, String version) {
+    public Demo(PrintWriter out, Ink ink, HttpSettings http, NotifySettings notify, String version) {
         this.out = out;
         this.ink = ink;
         this.http = http;
+        this.notify = notify;
         this.version = version;
     }
 
@@ -73,7 +77,7 @@ public final class Demo {
      * @return whether every planted fault was found and the healthy runs stayed quiet
      */
     public boolean once() throws IOException, InterruptedException {
-        try (Stage stage = new Stage(http, version)) {
+        try (Stage stage = new Stage(http, version, notify)) {
             begin(stage);
             for (Scenario scenario : scenarios) {
                 train(stage, scenario);
@@ -86,7 +90,7 @@ public final class Demo {
 
     /** Plays every scenario once, then the healthy ones again and again, until the thread is interrupted. */
     public void forever() throws IOException, InterruptedException {
-        try (Stage stage = new Stage(http, version)) {
+        try (Stage stage = new Stage(http, version, notify)) {
             begin(stage);
             for (Scenario scenario : scenarios) {
                 if (scenario.fault() == null) {
@@ -114,7 +118,7 @@ public final class Demo {
         // Runs of an earlier start may still be known there.
         String start = DateTimeFormatter.ofPattern("-MMdd-HHmmss").format(LocalDateTime.now(ZoneId.systemDefault()));
         Path spool = Files.createTempDirectory("trainwatch-demo-spool-");
-        try (Trainers trainers = new Trainers("kafka:" + bootstrapServers, spool)) {
+        try (Trainers trainers = new Trainers("kafka:" + bootstrapServers, spool, true)) {
             say("Trains for the monitor that judges the runs of %s:".formatted(bootstrapServers));
             for (Scenario scenario : scenarios) {
                 say("  %-42s %s".formatted(scenario.name() + start, scenario.story()));

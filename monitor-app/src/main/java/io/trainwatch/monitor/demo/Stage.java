@@ -1,12 +1,17 @@
 package io.trainwatch.monitor.demo;
 
+import io.trainwatch.monitor.board.OpenCommands;
 import io.trainwatch.monitor.embedded.EmbeddedKafka;
 import io.trainwatch.monitor.intake.Intake;
 import io.trainwatch.monitor.intake.IntakeSettings;
 import io.trainwatch.monitor.metrics.Metrics;
 import io.trainwatch.monitor.metrics.MetricsSettings;
+import io.trainwatch.monitor.notify.Notifier;
+import io.trainwatch.monitor.notify.NotifyMetrics;
+import io.trainwatch.monitor.notify.NotifySettings;
 import io.trainwatch.monitor.topology.Monitor;
 import io.trainwatch.monitor.topology.MonitorSettings;
+import io.trainwatch.monitor.web.Endpoints;
 import io.trainwatch.monitor.web.HttpSettings;
 import io.trainwatch.monitor.web.WebServer;
 import java.io.IOException;
@@ -14,7 +19,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
@@ -50,22 +57,26 @@ final class Stage implements AutoCloseable {
      * Builds it, which takes some seconds.
      *
      * @param version of the program
+     * @param notify who is told of alerts, and what trainings are told to do
      * @throws IOException if the temporary directory cannot be made or HTTP cannot be served
      * @throws IllegalStateException if the monitor is not ready in time
      */
-    Stage(HttpSettings http, String version) throws IOException, InterruptedException {
+    Stage(HttpSettings http, String version, NotifySettings notify) throws IOException, InterruptedException {
         Runtime.getRuntime().addShutdownHook(onExit);
         try {
             Path directory = Files.createTempDirectory("trainwatch-demo-");
             built(() -> delete(directory));
             kafka = built(EmbeddedKafka.start(directory.resolve("broker"), 0, PATIENT));
-            monitor = built(
-                    Monitor.start(MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"))));
+            MonitorSettings settings =
+                    MonitorSettings.forBroker(kafka.bootstrapServers(), directory.resolve("state"));
+            monitor = built(Monitor.start(settings));
             if (!monitor.awaitRunning(START_LIMIT)) {
                 throw new IllegalStateException(
                         "The monitor was not ready after " + START_LIMIT.toSeconds() + " s. " + monitor.trouble());
             }
             alerts = new AlertFeed(kafka.bootstrapServers(), monitor.topics().alerts());
+            OpenCommands commands = new OpenCommands(InstantSource.system());
+            Notifier notifier = built(Notifier.start(notify, settings, commands, null));
             Metrics metrics = built(new Metrics(monitor, MetricsSettings.DEFAULT, version));
             Intake intake = built(Intake.start(
                     IntakeSettings.DEFAULT,
@@ -73,15 +84,19 @@ final class Stage implements AutoCloseable {
                     Map.of(),
                     monitor.topics().events(),
                     monitor.board(),
-                    runId -> List.of()));
+                    commands::of));
             metrics.prometheus().register(intake.metrics());
+            metrics.prometheus().register(new NotifyMetrics(notifier));
+            List<Endpoints> parts = new ArrayList<>(intake.endpoints());
+            parts.addAll(notifier.endpoints());
             web = built(WebServer.start(
                     http,
                     monitor.board(),
                     metrics.prometheus(),
                     () -> Optional.of(monitor.trouble()).filter(trouble -> !trouble.isEmpty()),
-                    intake.endpoints()));
-            trainers = built(new Trainers("kafka:" + kafka.bootstrapServers(), directory.resolve("spool")));
+                    parts));
+            trainers = built(new Trainers(
+                    "kafka:" + kafka.bootstrapServers(), directory.resolve("spool"), !notify.commands().on().isEmpty()));
         } catch (IOException | InterruptedException | RuntimeException e) {
             close();
             throw e;

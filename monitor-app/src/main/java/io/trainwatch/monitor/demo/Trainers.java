@@ -23,6 +23,7 @@ final class Trainers implements AutoCloseable {
 
     private final String location;
     private final Path spoolDirectory;
+    private final boolean obey;
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
     private final List<Process> processes = new CopyOnWriteArrayList<>();
     private final CountDownLatch closing = new CountDownLatch(1);
@@ -32,10 +33,12 @@ final class Trainers implements AutoCloseable {
      *
      * @param location where the events go, as the SDK spells it
      * @param spoolDirectory where they wait for a broker that is away
+     * @param obey whether trainings ask for commands
      */
-    Trainers(String location, Path spoolDirectory) {
+    Trainers(String location, Path spoolDirectory, boolean obey) {
         this.location = location;
         this.spoolDirectory = spoolDirectory;
+        this.obey = obey;
     }
 
     /**
@@ -72,7 +75,7 @@ final class Trainers implements AutoCloseable {
                 if (fault != null && step == Math.max(1, fault.step() - 1)) {
                     faultReached.run();
                 }
-                return !scenario.leavesAfter(step) && closing.getCount() > 0;
+                return !scenario.leavesAfter(step) && closing.getCount() > 0 && !(obey && run.shouldStop());
             });
             if (scenario.ending() == Ending.HANGS) {
                 closing.await();

@@ -5,6 +5,7 @@ import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
+import io.trainwatch.monitor.stats.DecayingSlope;
 import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -28,8 +29,12 @@ import org.jspecify.annotations.Nullable;
  * fires if more than 12 blocks, S &gt; 12,
  *       ema - ref - E &gt; max(0.02 |first - ref|, 12 W, min(2 H, 0.5 |first - ref|))      -&gt; warning
  *       and ema - ref &gt; 0.2 |first - ref|                                           -&gt; critical
+ * or before there are 12 blocks, if the points since the lowest mean of 3 rise along a line by 6 of its standard errors, and
+ *       the latest 3 are above it by 0.1 |first - lowest| and by half of it            -&gt; warning, critical at 0.5
  * or if the median of 8 points exceeds the initial level by half of it and by 4 scales of the first 16 points,
  *       or twice the median of the first 3 points, by 4 present scales
+ *                                                                                  -&gt; critical
+ * or if most of 8 points are below -100 times the initial level: what is minimised has no floor, a sign is wrong
  *                                                                                  -&gt; critical
  * </pre>
  *
@@ -73,6 +78,16 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     static final double RECORD_SHARE = 0.5;
     static final int LEVEL_POINTS = 8;
     static final int FIRST_POINTS = 3;
+    static final double EARLY_ERRORS = 6;
+    static final double EARLY_SHARE = 0.1;
+    static final double EARLY_RATIO = 1.5;
+    static final double EARLY_CRITICAL_SHARE = 0.5;
+    /** Points after which one weighs little in the line: as many as there are before the blocks take over. */
+    static final double EARLY_HORIZON = 400;
+
+    /** A loss so many times its start below 0 has no floor. */
+    static final double BOTTOMLESS = 100;
+
     static final double LEVEL_SHARE = 0.5;
     static final double LEVEL_SCALES = 4;
 
@@ -110,6 +125,10 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
         double initialScale = Double.NaN;
         final double[] first3 = new double[FIRST_POINTS];
         long levelSince = -1;
+        double firstMean = Double.NaN;
+        double lowest = Double.NaN;
+        long lowestStep;
+        final DecayingSlope sinceLowest = new DecayingSlope(EARLY_HORIZON);
 
         @Override
         public void write(StateWriter out) {
@@ -139,6 +158,10 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             out.writeDouble(initialScale);
             out.writeDoubles(first3, FIRST_POINTS);
             out.writeLong(levelSince);
+            out.writeDouble(firstMean);
+            out.writeDouble(lowest);
+            out.writeLong(lowestStep);
+            sinceLowest.write(out);
         }
 
         @Override
@@ -169,6 +192,10 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             initialScale = in.readDouble();
             in.readDoubles(first3, FIRST_POINTS);
             levelSince = in.readLong();
+            firstMean = in.readDouble();
+            lowest = in.readDouble();
+            lowestStep = in.readLong();
+            sinceLowest.read(in);
         }
     }
 
@@ -226,7 +253,37 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             state.inBlock = 0;
             closeBlock(state, run, loss);
         }
+        if (bottomless(state, loss)) {
+            verdicts.unhealthy(
+                    scope,
+                    Severity.critical,
+                    run.lastStep(),
+                    LossGates.rise(run, loss),
+                    () -> new Verdicts.Explanation(
+                            loss.name() + " is " + Figures.text(loss.last()) + " and began at "
+                                    + Figures.text(loss.initial()) + ": what is minimised has no floor",
+                            List.of(Figures.evidence(
+                                    loss.name(),
+                                    run.lastStep(),
+                                    run.lastStep(),
+                                    loss.last(),
+                                    loss.initial(),
+                                    Double.NaN,
+                                    null))));
+            return;
+        }
         boolean aboveStart = aboveStart(state, run, loss);
+        if (!state.diverging && !aboveStart && turnedEarly(state, run, loss)) {
+            verdicts.unhealthy(
+                    scope,
+                    mean3(state) - state.lowest > EARLY_CRITICAL_SHARE * (state.firstMean - state.lowest)
+                            ? Severity.critical
+                            : Severity.warning,
+                    state.lowestStep,
+                    LossGates.rise(run, loss),
+                    () -> explainEarly(state, run, loss));
+            return;
+        }
         if (!state.diverging && !aboveStart) {
             if (state.points >= 2 * LEVEL_POINTS) {
                 verdicts.healthy(scope);
@@ -240,18 +297,55 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                 scope,
                 grave ? Severity.critical : Severity.warning,
                 onset,
-                suppressedBy(run, loss),
+                LossGates.rise(run, loss),
                 () -> explain(state, run, loss, onset, aboveStart));
     }
 
-    private static @Nullable String suppressedBy(RunView run, Series loss) {
-        String profile = LossGates.profile(run);
-        if (profile != null) {
-            return profile;
+    /** Whether a run of few points has left its lowest loss behind: long before there are blocks to tell its noise by. */
+    private static boolean turnedEarly(State state, RunView run, Series loss) {
+        if (state.blocks > ARMED_BLOCKS || state.points < FIRST_POINTS) {
+            return false;
         }
-        return LossGates.isComponent(run, loss)
-                ? LossGates.COMPONENT
-                : run.gates().upwardMove();
+        double mean = mean3(state);
+        if (Double.isNaN(state.firstMean)) {
+            state.firstMean = mean;
+        }
+        if (!(mean >= state.lowest) || run.gates().upwardMove() != null) {
+            state.lowest = mean;
+            state.lowestStep = run.lastStep();
+            state.sinceLowest.reset();
+            return false;
+        }
+        state.sinceLowest.add(loss.last());
+        return mean - state.lowest > EARLY_SHARE * (state.firstMean - state.lowest)
+                && mean > EARLY_RATIO * state.lowest
+                && state.lowest > 0
+                && state.sinceLowest.rises(EARLY_ERRORS);
+    }
+
+    private static double mean3(State state) {
+        double sum = 0;
+        for (int i = 1; i <= FIRST_POINTS; i++) {
+            sum += state.latest[(int) ((state.points - i) % LEVEL_POINTS)];
+        }
+        return sum / FIRST_POINTS;
+    }
+
+    private static Verdicts.Explanation explainEarly(State state, RunView run, Series loss) {
+        double now = mean3(state);
+        double lost = (now - state.lowest) / (state.firstMean - state.lowest);
+        return new Verdicts.Explanation(
+                loss.name() + " rises since step " + state.lowestStep + ": " + Figures.text(now) + " now, "
+                        + Figures.text(state.lowest) + " at its best, " + Figures.percent(lost)
+                        + " of its progress lost",
+                List.of(Figures.evidence(
+                        loss.name(),
+                        state.lowestStep,
+                        run.lastStep(),
+                        now,
+                        state.lowest,
+                        state.sinceLowest.tStatistic(),
+                        null)));
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {
@@ -391,6 +485,12 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
             state.levelSince = run.lastStep();
         }
         return is;
+    }
+
+    private static boolean bottomless(State state, Series loss) {
+        return state.points >= 2 * LEVEL_POINTS
+                && loss.initial() != 0
+                && !most(state.latest, -BOTTOMLESS * Math.abs(loss.initial()));
     }
 
     /** A loss that blew up within its first points is part of their mean and scale; three points and its present scale are not. */

@@ -20,6 +20,15 @@ final class LossGates {
         return run.facts().profile().lossFallsWhenHealthy() ? null : METRIC_PROFILE;
     }
 
+    /** What explains a training loss that rises: it need not fall, the whole says it better, or the run moved on purpose. */
+    static @Nullable String rise(RunView run, Series loss) {
+        String profile = profile(run);
+        if (profile != null) {
+            return profile;
+        }
+        return isComponent(run, loss) ? COMPONENT : run.gates().upwardMove();
+    }
+
     /** Whether it is a part of a loss that is logged itself. */
     static boolean isComponent(RunView run, Series loss) {
         return loss != run.loss() && run.loss().points() > 0;

@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * that the model fits perfectly out of nowhere (inputs overwritten, one label): as far outside as a jump, on the other
  * side. It asks for a median above 1e-4 and no point below 1e-5, a thousand and a hundred times the resolution of a float32
  * cross entropy, nor below four times the resolution of the log. A spike that began
+ * in a component of a loss that is logged itself is info, because what matters shows in the whole; one that began
  * under a declared change of phase stays info, because the level may be another from there on, and one that began at a
  * resume for as long as steps are redone, because the loss was as high there before.
  *
@@ -274,10 +275,6 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
     }
 
     private static @Nullable String suppressedBy(State state, RunView run, Series loss) {
-        String profile = LossGates.profile(run);
-        if (profile != null) {
-            return profile;
-        }
         boolean floor = Math.abs(state.medianBefore) < LossGates.FLOOR * Math.abs(loss.initial())
                 && state.peak < 5 * LossGates.FLOOR * Math.abs(loss.initial());
         if (floor && !state.zeroSpike) {
@@ -285,7 +282,7 @@ public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
         }
         boolean still =
                 Gates.PHASE_CHANGE.equals(state.beganUnder) || (Gates.RESUME.equals(state.beganUnder) && run.redoing());
-        return still ? state.beganUnder : run.gates().upwardMove();
+        return still ? state.beganUnder : LossGates.rise(run, loss);
     }
 
     @Override

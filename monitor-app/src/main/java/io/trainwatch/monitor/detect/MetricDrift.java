@@ -42,8 +42,10 @@ import org.jspecify.annotations.Nullable;
  * evaluations has fallen.
  *
  * <p>Reads every metric of {@code evaluation_completed} whose direction is declared or well known ({@link
- * MetricDirection}), each dataset, split and slice by itself, and returns (rewards) of {@code step_completed} in means of 32
- * points. Losses and perplexities only where the run has no training loss: beside one, {@link TrainValDivergence} judges
+ * MetricDirection}), each dataset, split and slice by itself, and returns (rewards) of {@code step_completed} in means of 8
+ * points, and of more as they become many: a thirty-second of those that came. They are judged from 16 means on, and a policy
+ * has to be lost for a quarter of its training: most are found again. Not while an {@code exploration_rate} is above 0.2. Precision and recall are not judged where both are logged beside another metric that holds them together:
+ * what one loses to the other as a threshold moves is no fall. Losses and perplexities only where the run has no training loss: beside one, {@link TrainValDivergence} judges
  * them. A declared phase starts anew. Evaluations of steps that are redone do not count.
  *
  * <p>Known weakness: a fall of less than 3 standard errors is not seen however long it lasts; slow wandering, as measured. Siblings: {@link MetricMismatch}, {@link PredictionCollapse} for diversity. Source:
@@ -72,7 +74,13 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     /** Policies explore: half of what was learned is lost and found again in healthy runs. */
     static final double LEAST_OF_RETURN = 0.5;
 
-    static final int RETURN_BLOCK = 32;
+    static final int SHORTEST_BLOCK = 8;
+    /** Blocks in all while they grow: as many as the scatter looks back on. */
+    static final int BLOCKS = HISTORY;
+
+    static final int FEWEST_BLOCKS = 16;
+    /** Share of all returns that have to be low. */
+    static final double LOST = 0.25;
 
     private final double leastFall;
 
@@ -88,7 +96,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
 
         @Override
         public int version() {
-            return 1;
+            return 2;
         }
 
         @Override
@@ -110,6 +118,11 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     static final class Curve implements Persistent {
         final double[] latest = new double[HISTORY];
         final Moments block = new Moments();
+        /** Returns that came. */
+        long points;
+        /** Those before the present fall. */
+        long pointsBefore;
+
         long phase;
         long count;
         long kept;
@@ -127,6 +140,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         public void write(StateWriter out) {
             out.writeDoubles(latest, HISTORY);
             block.write(out);
+            out.writeLong(points);
+            out.writeLong(pointsBefore);
             out.writeLong(phase);
             out.writeLong(count);
             out.writeLong(kept);
@@ -145,6 +160,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         public void read(StateReader in) {
             in.readDoubles(latest, HISTORY);
             block.read(in);
+            points = in.readLong();
+            pointsBefore = in.readLong();
             phase = in.readLong();
             count = in.readLong();
             kept = Math.max(0, in.readLong());
@@ -187,15 +204,28 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             return latest[(int) ((kept - 1 - back) % HISTORY)];
         }
 
-        /** Robust standard deviation of the evaluations around their trend; NaN while there are too few. */
-        double scatter() {
+        /**
+         * Robust standard deviation of the evaluations around their trend; NaN while there are too few.
+         *
+         * @param wanders whether how the metric differs from itself some evaluations ago is noise too
+         */
+        double scatter(boolean wanders) {
             int points = (int) Math.min(kept, HISTORY);
             if (points < FEWEST_FOR_SCATTER) {
                 return Double.NaN;
             }
             double near = scatter(points, 1);
-            double far = points < 2 * FAR_LAG ? near : scatter(points, FAR_LAG);
+            double far = !wanders || points < 2 * FAR_LAG ? near : scatter(points, FAR_LAG);
             return Math.max(Math.max(near, far), Double.isNaN(resolution) ? 0 : resolution);
+        }
+
+        /** How far the best of so many equally good evaluations lies above them. */
+        double luck(double scatter) {
+            return Math.sqrt(2 * Math.log((double) count)) * scatter;
+        }
+
+        boolean learned(double scatter) {
+            return best - first > PROGRESS * scatter + luck(scatter);
         }
 
         private double scatter(int points, int lag) {
@@ -256,9 +286,11 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         }
         String dataset = StandardError.dataset(body);
         String where = RunState.evaluationScope(body);
+        boolean traded = MetricDirection.holdTogether(body.getMetrics().keySet());
         for (Map.Entry<String, Double> metric : body.getMetrics().entrySet()) {
             String name = metric.getKey();
-            if (MetricDirection.isDiversity(name)
+            if (traded && MetricDirection.isTraded(name)
+                    || MetricDirection.isDiversity(name)
                     || (MetricDirection.isLoss(name) && run.loss().points() > 0)) {
                 continue;
             }
@@ -282,6 +314,9 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     }
 
     private void returns(State state, RunView run, long step, Map<String, Double> metrics, Verdicts verdicts) {
+        if (Exploration.mostlyRandom(metrics)) {
+            return;
+        }
         for (Map.Entry<String, Double> metric : metrics.entrySet()) {
             if (!Double.isFinite(metric.getValue()) || !MetricDirection.isReturn(metric.getKey())) {
                 continue;
@@ -292,8 +327,9 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
                 continue;
             }
             curve.block.add(metric.getValue());
-            if (curve.block.count() == RETURN_BLOCK) {
-                double error = curve.block.std() / Math.sqrt(RETURN_BLOCK);
+            curve.points++;
+            if (curve.block.count() >= Math.max(SHORTEST_BLOCK, curve.points / BLOCKS)) {
+                double error = curve.block.std() / Math.sqrt((double) curve.block.count());
                 curve.add(curve.block.mean(), step);
                 curve.block.reset();
                 judge(state, run, curve, scope, MetricDirection.MAX, metric.getKey(), error, step, verdicts);
@@ -320,7 +356,9 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             double error,
             long step,
             Verdicts verdicts) {
-        double scatter = curve.scatter();
+        boolean isReturn = MetricDirection.isReturn(name) && curve.points > 0;
+        // What a policy that has learned earns wanders because it learned: that its fall lasts says more.
+        double scatter = curve.scatter(!(isReturn && curve.learned(curve.scatter(false))));
         if (Double.isNaN(scatter)) {
             scatter = error;
         }
@@ -330,16 +368,17 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         }
         state.judged = true;
         double fall = curve.best - curve.last;
-        double luck = Math.sqrt(2 * Math.log((double) curve.count)) * scatter;
-        boolean learned = curve.best - curve.first > PROGRESS * scatter + luck;
+        double luck = curve.luck(scatter);
+        boolean learned = curve.learned(scatter);
         boolean calm = learned || scatter <= SAMPLING * error;
         double noise = Math.max((calm ? ERRORS : WANDERING) * scatter, Double.isNaN(error) ? 0 : ERRORS * error);
         double margin = noise + luck;
-        double share = MetricDirection.isReturn(name) ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
+        double share = isReturn ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
         double least = Math.max(leastFall * Math.abs(curve.best), share * (curve.best - curve.first));
         if (fall > margin && fall > least) {
             if (curve.low++ == 0) {
                 curve.onset = step;
+                curve.pointsBefore = curve.points;
             }
         } else {
             curve.keep();
@@ -350,7 +389,9 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             curve.low = 0;
             curve.open = false;
         }
-        curve.open |= curve.low >= Math.max(EVALUATIONS_IN_A_ROW, 2 * curve.longestRecovered);
+        boolean lost = !isReturn
+                || (curve.count >= FEWEST_BLOCKS && curve.points - curve.pointsBefore >= LOST * curve.points);
+        curve.open |= lost && curve.low >= Math.max(EVALUATIONS_IN_A_ROW, 2 * curve.longestRecovered);
         if (!curve.open) {
             verdicts.healthy(scope);
             return;

@@ -1,9 +1,11 @@
 package io.trainwatch.monitor.detect;
 
 import io.trainwatch.alert.Severity;
+import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.MetricDirection;
+import io.trainwatch.monitor.run.RunFacts;
 import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.run.Series;
 import io.trainwatch.monitor.run.SeriesSnapshot.Bucket;
@@ -21,16 +23,19 @@ import org.jspecify.annotations.Nullable;
  * Finds a run that has learned nothing by the time it should have (D04).
  *
  * <pre>
- * at n1 = max(2 warm-up, min(500, a quarter of max_steps), 50) steps, and at every doubling of n1:
+ * at n1 = max(2 warm-up, min(500, a quarter of max_steps), 50) steps, or 20 epochs where a step is one, and at every doubling:
  * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = robust sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
- * unless the median of the first 3 points was at chance and B is below it by 2 % and by 5 standard errors:
- *       a linear model has learned all it can within its first points
+ * unless (A - B) + 2 standard errors of it &gt; 10 % of |A| while fewer points came than both medians take: too few to say
+ * unless an evaluation loss has fallen: its latest three are below the first by 2 %
+ * unless B is below chance by 2 % and by 5 standard errors, and the first 3 points do not say that it began there, or
+ *       the very first point is above B by 2 % and 5 s and above each of the latest: what is easy is learned at once;
+ *       but not if B is the loss of a constant answer: ln C for a usual number of classes, 1 for a squared error
  * </pre>
  *
- * <p>A run without a loss is judged by its return (a reward of {@code step_completed.metrics}), from 2,048 episodes on and
- * whenever they have doubled, over the 192 stretches of its curve:
+ * <p>A run without a loss is judged by its return (a reward of {@code step_completed.metrics}), from 2,048 episodes on, once
+ * an {@code exploration_rate} is at most 0.2, and whenever they have doubled, over the 192 stretches of its curve:
  *
  * <pre>
  * E = mean of the second eighth of the episodes, L = mean of their second half
@@ -71,6 +76,17 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final double CLEAR_IMPROVEMENT = 0.1;
 
     static final double CHANCE_BAND = 0.02;
+    /** So close to a level of chance that nobody declared is no coincidence. */
+    static final double PRESUMED_CHANCE_BAND = 0.005;
+
+    /** What guesses without a reason, where the run does not say how many classes it has. */
+    private static final int[] USUAL_CLASSES = {2, 3, 4, 5, 10, 20, 50, 100, 200, 1000};
+
+    /** More points make neither median better. */
+    static final int ENOUGH_POINTS = 4 * LATEST_POINTS;
+    /** An evaluation loss has to be lower so many times in a row. */
+    static final int EVALUATIONS = 3;
+
     static final int FEWEST_EPISODES = 2048;
     static final double RETURN_ERRORS = 2;
     static final double LEAST_RETURN = 0.05;
@@ -94,12 +110,15 @@ public final class NotLearning implements Detector<NotLearning.State> {
         double is;
         double score;
         boolean atChance;
+        double presumed = Double.NaN;
+        double firstEvaluation = Double.NaN;
+        int lowerEvaluations;
         long nextReturnCheck = FEWEST_EPISODES;
         long flatSince;
 
         @Override
         public int version() {
-            return 1;
+            return 2;
         }
 
         @Override
@@ -114,6 +133,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
             out.writeDouble(is);
             out.writeDouble(score);
             out.writeBoolean(atChance);
+            out.writeDouble(presumed);
+            out.writeDouble(firstEvaluation);
+            out.writeInt(lowerEvaluations);
             out.writeLong(nextReturnCheck);
             out.writeLong(flatSince);
         }
@@ -130,6 +152,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
             is = in.readDouble();
             score = in.readDouble();
             atChance = in.readBoolean();
+            presumed = in.readDouble();
+            firstEvaluation = in.readDouble();
+            lowerEvaluations = in.readInt();
             nextReturnCheck = in.readLong();
             flatSince = in.readLong();
         }
@@ -147,7 +172,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     @Override
     public Set<Class<?>> reads() {
-        return Set.of(StepCompleted.class);
+        return Set.of(StepCompleted.class, EvaluationCompleted.class);
     }
 
     @Override
@@ -157,6 +182,10 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     @Override
     public void observe(State state, RunView run, TrainingEvent event, Verdicts verdicts) {
+        if (event.getBody() instanceof EvaluationCompleted evaluation) {
+            evaluated(state, evaluation);
+            return;
+        }
         Series loss = run.loss();
         if (loss.points() == 0 && event.getBody() instanceof StepCompleted step && step.getMetrics() != null) {
             returns(state, run, step.getMetrics(), verdicts);
@@ -194,13 +223,26 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 Verdicts.RUN, Severity.warning, run.firstStep(), LossGates.profile(run), () -> explain(state, run));
     }
 
+    /** The first dataset that is evaluated, if there are several: what it learns, the run learns. */
+    private static void evaluated(State state, EvaluationCompleted evaluation) {
+        Double loss = evaluation.getMetrics() == null ? null : evaluation.getMetrics().get("loss");
+        if (loss == null || !Double.isFinite(loss)) {
+            return;
+        }
+        if (Double.isNaN(state.firstEvaluation)) {
+            state.firstEvaluation = loss;
+        }
+        double lower = state.firstEvaluation - LEAST_IMPROVEMENT * Math.abs(state.firstEvaluation);
+        state.lowerEvaluations = loss < lower ? Math.min(state.lowerEvaluations + 1, EVALUATIONS) : 0;
+    }
+
     private static void returns(State state, RunView run, Map<String, Double> metrics, Verdicts verdicts) {
         for (String name : metrics.keySet()) {
             Series series = MetricDirection.isReturn(name) ? run.series("metrics/" + name) : null;
             if (series == null || !series.isFresh(run)) {
                 continue;
             }
-            if (series.points() >= state.nextReturnCheck) {
+            if (series.points() >= state.nextReturnCheck && !Exploration.mostlyRandom(metrics)) {
                 state.nextReturnCheck = 2 * series.points();
                 check(state, series.snapshot().buckets());
             }
@@ -262,6 +304,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
     }
 
     private static long firstCheck(RunView run, long most) {
+        if (run.facts().stepsPerEpoch() == 1) {
+            return FEWEST_POINTS;
+        }
         long maxSteps = run.facts().maxSteps();
         long quarter = maxSteps > 0 ? maxSteps / 4 : most;
         return Math.max(EARLIEST_CHECK, Math.min(most, quarter));
@@ -285,31 +330,73 @@ public final class NotLearning implements Detector<NotLearning.State> {
         }
         double was = Medians.of(state.first, 0, a);
         double is = Medians.of(latest);
-        double sd = robustDeviation(latest);
-        double error = 1.2533 * sd / Math.sqrt(b);
+        double error = 1.2533 * robustDeviation(latest) / Math.sqrt(b);
+        // Of as many points as there are: so few as make a median say little of their scatter.
+        double sd = robustDeviation(Arrays.copyOf(state.latest, (int) Math.min(state.points, LATEST_POINTS)));
         double chance = run.facts().chanceLoss();
+        double presumed = Double.isNaN(chance) ? presumedChance(run.facts(), is, error) : chance;
         state.was = was;
         state.is = is;
         state.score = error == 0 ? (was - is) / 1e-12 : (was - is) / error;
         state.atChance = Math.abs(is - chance) < CHANCE_BAND * chance;
         boolean improved = was - is >= LEAST_IMPROVEMENT * Math.abs(was)
                 && (state.score >= SIGNIFICANCE || was - is >= CLEAR_IMPROVEMENT * Math.abs(was));
-        state.flat = state.atChance || !(improved || fellBelowChance(state, is, error, chance));
+        double errorOfBoth = 1.2533 * sd * Math.sqrt(1.0 / a + 1.0 / b);
+        boolean tooFew = state.points < ENOUGH_POINTS
+                && was - is + 2 * errorOfBoth > CLEAR_IMPROVEMENT * Math.abs(was);
+        boolean learnedAtOnce = fellBelowChance(state, is, sd, error, chance)
+                || (Double.isNaN(presumed) && fellAtOnce(state, latest, is, sd));
+        boolean evaluationFell = state.lowerEvaluations == EVALUATIONS;
+        state.flat = state.atChance || !(improved || learnedAtOnce || tooFew || evaluationFell);
+        state.presumed = state.flat && !state.atChance ? presumed : Double.NaN;
     }
 
-    /** What began at chance or above and is below it now has learned, however few points that took. */
-    private static boolean fellBelowChance(State state, double is, double error, double chance) {
+    /** What is below chance, and for all that its first points say may have begun there, has learned. */
+    private static boolean fellBelowChance(State state, double is, double sd, double error, double chance) {
         double lowest = (1 - CHANCE_BAND) * chance;
-        return Medians.of(state.first, 0, VERY_FIRST_POINTS) >= lowest
+        double errorOfFirst = 1.2533 * sd / Math.sqrt(VERY_FIRST_POINTS);
+        return Medians.of(state.first, 0, VERY_FIRST_POINTS) + 2 * errorOfFirst >= lowest
                 && is < lowest
                 && chance - is > SIGNIFICANCE * error;
+    }
+
+    /** The first point is of a model that had not learned what all later ones have. */
+    private static boolean fellAtOnce(State state, double[] latest, double is, double sd) {
+        double fall = state.first[0] - is;
+        return fall > SIGNIFICANCE * sd
+                && fall > LEAST_IMPROVEMENT * Math.abs(state.first[0])
+                && state.first[0] > Arrays.stream(latest).max().orElseThrow();
+    }
+
+    /**
+     * The loss of a constant answer that this one is, told by its level: ln C for a usual number C of classes, 1 for the squared
+     * error of targets that were brought to unit variance. NaN if it is none, or not known well enough to say.
+     */
+    private static double presumedChance(RunFacts facts, double is, double error) {
+        if (facts.mayBeEntropy()) {
+            for (int classes : USUAL_CLASSES) {
+                if (isLevel(Math.log(classes), is, error)) {
+                    return Math.log(classes);
+                }
+            }
+        }
+        return facts.isSquaredError() && isLevel(1, is, error) ? 1 : Double.NaN;
+    }
+
+    private static boolean isLevel(double level, double is, double error) {
+        double band = PRESUMED_CHANCE_BAND * level;
+        return error < 2 * band && Math.abs(is - level) < Math.max(band, 2 * error);
     }
 
     private static Verdicts.Explanation explain(State state, RunView run) {
         long steps = run.stepsSeen() + 1;
         String chance = state.atChance
                 ? ", the level of chance (" + Figures.text(run.facts().chanceLoss()) + ")"
-                : "";
+                : Double.isNaN(state.presumed)
+                        ? ""
+                        : ", which is what a constant answer has ("
+                                + (state.presumed == 1 ? "1: the variance of targets of unit variance" : "ln "
+                                        + Math.round(Math.exp(state.presumed))) + ")";
         double change = (state.was - state.is) / Math.abs(state.was);
         String moved = change >= 0 ? "improved by only " + Figures.percent(change) : "got worse";
         return new Verdicts.Explanation(

@@ -11,6 +11,7 @@ import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.MetricProfile;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.run.Series;
 import io.trainwatch.monitor.stats.Moments;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
@@ -34,7 +35,8 @@ import org.jspecify.annotations.Nullable;
  *   2 windows in a row -&gt; warning ; from the third on critical if predictions had variety before
  *   one class has more than 95 % of predictions and 80 % of labels too -&gt; info
  * diversity metric of an evaluation below half of its best 3 times in a row -&gt; warning, scope DATASET/METRIC
- * profile gan: loss of the discriminator in [0, 0.05) or its accuracy above 0.95 for 500 steps -&gt; warning, scope NAME
+ * profile gan: loss of the discriminator in [0, 0.05), or in [0, a fifth of where it began) while that of the generator is
+ *              five times where it began, or its accuracy above 0.95, for 500 steps -&gt; warning, scope NAME
  * </pre>
  *
  * <p>A model that never had variety may be at its start: then nothing is said before the first 500 steps (a quarter of the
@@ -71,12 +73,16 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
     static final int CRITICAL_IN_A_ROW = 3;
     static final double LEAST_DIVERSITY = 0.5;
     static final int DIVERSITY_IN_A_ROW = 3;
+    /** A balanced game leaves both losses within a factor of a few of where they began. */
+    static final double OUTMATCHED = 5;
+
     static final double BEATEN_LOSS = 0.05;
     static final double BEATEN_ACCURACY = 0.95;
     static final long BEATEN_STEPS = 500;
     static final int BEATEN_POINTS = 20;
 
     private static final Pattern DISCRIMINATOR = Pattern.compile("(^|[^a-z])(d|disc|discriminator)([^a-z]|$)");
+    private static final Pattern GENERATOR = Pattern.compile("(^|[^a-z])(g|gen|generator)([^a-z]|$)");
 
     private final double oneClass;
 
@@ -517,8 +523,9 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
         if (body.getLosses() != null) {
             body.getLosses().forEach((name, loss) -> {
                 if (ofDiscriminator(name)) {
-                    boolean beaten = loss >= 0 && loss < BEATEN_LOSS;
-                    boolean wavers = loss >= 0 && loss < 2 * BEATEN_LOSS;
+                    double outmatched = outmatched(run, body.getLosses(), name, loss);
+                    boolean beaten = loss >= 0 && (loss < BEATEN_LOSS || outmatched > OUTMATCHED);
+                    boolean wavers = loss >= 0 && (loss < 2 * BEATEN_LOSS || outmatched > OUTMATCHED / 2);
                     discriminator(state, run, "losses/" + name, loss, beaten, wavers, verdicts);
                 }
             });
@@ -532,6 +539,33 @@ public final class PredictionCollapse implements Detector<PredictionCollapse.Sta
                 }
             });
         }
+    }
+
+    /**
+     * How many times the discriminator has got better and the generator worse since they began, whichever is less: both losses
+     * are those of the same game, whatever its unit.
+     */
+    private static double outmatched(RunView run, Map<String, Double> losses, String discriminator, double loss) {
+        double least = 0;
+        for (Map.Entry<String, Double> other : losses.entrySet()) {
+            if (ofGenerator(other.getKey())) {
+                double times =
+                        Math.min(initial(run, discriminator) / loss, other.getValue() / initial(run, other.getKey()));
+                least = times > least ? times : least;
+            }
+        }
+        return least;
+    }
+
+    /** Where a component began; NaN where it has no start above 0. */
+    private static double initial(RunView run, String component) {
+        Series series = run.series("losses/" + component);
+        return series != null && series.initial() > 0 ? series.initial() : Double.NaN;
+    }
+
+    private static boolean ofGenerator(String name) {
+        return name.length() <= PerScope.MAX_NAME
+                && GENERATOR.matcher(name.toLowerCase(Locale.ROOT)).find();
     }
 
     private static boolean ofDiscriminator(String name) {

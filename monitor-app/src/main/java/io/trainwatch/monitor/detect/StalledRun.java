@@ -9,7 +9,9 @@ import io.trainwatch.monitor.run.RunView;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  *       clamp(5 x longest gap of that phase, 60 s, 45 min), 20 min for its first ; idle is a pause
  * no progress for T:
  *   heartbeats go on                            -&gt; warning "hang": the process lives, training does not move
+ *   heartbeats of some hosts go on, and those of others stopped when the progress did
+ *                                               -&gt; critical "host_lost": these hosts, or the processes there, are gone
  *   heartbeats came before and stopped too      -&gt; critical "lost": process, host or network is gone
  *   there never were heartbeats                 -&gt; warning "silent": ended or lost, cannot be told
  *   no step yet                                 -&gt; warning "not started"
@@ -62,11 +66,16 @@ public final class StalledRun implements Detector<StalledRun.State> {
             "How long a run may take for its first step, with loading data and compiling. Source: "
                     + "MaxInitializationTime of Amazon SageMaker Debugger.");
 
+    /** Hosts of a run of which heartbeats are told apart; of further ones they only say that the run lives. */
+    static final int MAX_HOSTS = 32;
+
     static final double SAFETY_FACTOR = 5;
     static final double FORGETTING = 0.998;
     static final String REPLAY = "replay";
     static final int REPLAYS = 3;
 
+    private static final long MIN_PATIENCE_MS = 30_000;
+    private static final int NAMED_HOSTS = 4;
     private static final String IDLE = "idle";
     private static final List<String> PAUSES = List.of("init", "evaluation", "checkpoint", "compile");
 
@@ -104,9 +113,12 @@ public final class StalledRun implements Detector<StalledRun.State> {
         long highestStep = -1;
         int replays;
 
+        /** Latest heartbeat by host; only of hosts that sent one in this attempt. */
+        Map<String, Long> heartbeatOfHostMs = Map.of();
+
         @Override
         public int version() {
-            return 2;
+            return 3;
         }
 
         @Override
@@ -126,6 +138,11 @@ public final class StalledRun implements Detector<StalledRun.State> {
             out.writeBoolean(attemptBegun);
             out.writeLong(highestStep);
             out.writeInt(replays);
+            out.writeInt(heartbeatOfHostMs.size());
+            heartbeatOfHostMs.forEach((host, atMs) -> {
+                out.writeString(host);
+                out.writeLong(atMs);
+            });
         }
 
         @Override
@@ -146,6 +163,33 @@ public final class StalledRun implements Detector<StalledRun.State> {
             attemptBegun = in.readBoolean();
             highestStep = in.readLong();
             replays = in.readInt();
+            int hosts = in.readCount(MAX_HOSTS);
+            for (int i = 0; i < hosts; i++) {
+                beat(in.readString(), in.readLong());
+            }
+        }
+
+        void beat(String host, long atMs) {
+            if (heartbeatOfHostMs.containsKey(host)) {
+                heartbeatOfHostMs.put(host, atMs);
+            } else if (heartbeatOfHostMs.size() < MAX_HOSTS) {
+                heartbeatOfHostMs = heartbeatOfHostMs.isEmpty() ? new LinkedHashMap<>(4) : heartbeatOfHostMs;
+                heartbeatOfHostMs.put(host, atMs);
+            }
+        }
+
+        long patienceMs() {
+            return (long) Math.max(3 * heartbeatIntervalMs, MIN_PATIENCE_MS);
+        }
+
+        /** Hosts that went silent when the progress did, in the order in which they were first heard of. */
+        List<String> lostHosts(long nowMs) {
+            return heartbeatOfHostMs.entrySet().stream()
+                    .filter(host -> nowMs - host.getValue() >= patienceMs()
+                            // One that left long before the end has done so without harm.
+                            && host.getValue() >= progressMs - patienceMs())
+                    .map(Map.Entry::getKey)
+                    .toList();
         }
     }
 
@@ -184,6 +228,9 @@ public final class StalledRun implements Detector<StalledRun.State> {
         if (event.getBody() instanceof Heartbeat heartbeat) {
             boolean speaksForTheRun = run.reportingRank() < 0 || event.getRank() == run.reportingRank();
             heartbeat(state, heartbeat, speaksForTheRun, now);
+            if (event.getHost() != null) {
+                state.beat(Verdicts.Explanation.oneLine(event.getHost(), 64), now);
+            }
             return;
         }
         state.ended = event.getBody() instanceof RunFinished;
@@ -221,6 +268,7 @@ public final class StalledRun implements Detector<StalledRun.State> {
             again = state.attempt >= 0;
             state.attempt = run.attempt();
             state.attemptBegun = false;
+            state.heartbeatOfHostMs = Map.of();
         } else if (run.segmentOpened() && state.attemptBegun) {
             again = run.segmentStart() > run.firstStep();
         }
@@ -262,19 +310,20 @@ public final class StalledRun implements Detector<StalledRun.State> {
         state.ticked = true;
         long since = state.progressMs < 0 ? state.firstArrivalMs : state.progressMs;
         boolean beats = state.heartbeatMs >= 0;
-        boolean alive = beats && nowMs - state.heartbeatMs < Math.max(3 * state.heartbeatIntervalMs, 30_000);
+        boolean alive = beats && nowMs - state.heartbeatMs < state.patienceMs();
         boolean lost = beats && !alive;
         long deadline = alive ? Math.max(deadlineMs(state), pauseDeadlineMs(state)) : deadlineMs(state);
         long silence = nowMs - since;
         if (silence < deadline || (alive && IDLE.equals(state.phase))) {
             return;
         }
+        List<String> lostHosts = beats ? state.lostHosts(nowMs) : List.of();
         verdicts.unhealthy(
                 Verdicts.RUN,
-                lost ? Severity.critical : Severity.warning,
+                lost || !lostHosts.isEmpty() ? Severity.critical : Severity.warning,
                 run.lastStep(),
                 null,
-                () -> explain(state, run, silence, deadline, alive, nowMs));
+                () -> explain(state, run, silence, deadline, alive, lostHosts, nowMs));
     }
 
     long deadlineMs(State state) {
@@ -298,11 +347,28 @@ public final class StalledRun implements Detector<StalledRun.State> {
     }
 
     private static Verdicts.Explanation explain(
-            State state, RunView run, long silence, long deadline, boolean alive, long nowMs) {
+            State state,
+            RunView run,
+            long silence,
+            long deadline,
+            boolean alive,
+            List<String> lostHosts,
+            long nowMs) {
         String where = state.progressed ? "after step " + run.lastStep() : "before the first step";
         String reason;
         String what;
-        if (alive) {
+        if (alive && !lostHosts.isEmpty()) {
+            reason = "host_lost";
+            what = "host lost: no heartbeat from " + names(lostHosts) + " for "
+                    + seconds(lostHosts.stream()
+                            .mapToLong(host -> nowMs - state.heartbeatOfHostMs.get(host))
+                            .min()
+                            .orElse(0))
+                    + ", while "
+                    + (state.heartbeatOfHostMs.size() - lostHosts.size()) + " of " + state.heartbeatOfHostMs.size()
+                    + " hosts go on, and no progress for " + seconds(silence) + " " + where
+                    + ": that host, its network or the processes there are gone";
+        } else if (alive) {
             reason = "hang";
             String phase = state.phase == null ? "" : " in phase " + state.phase;
             what = "hang: no progress for " + seconds(silence) + " " + where + ", but heartbeats go on" + phase;
@@ -310,7 +376,8 @@ public final class StalledRun implements Detector<StalledRun.State> {
             reason = "lost";
             what = "lost: no progress for " + seconds(silence) + " and no heartbeat for "
                     + seconds(nowMs - state.heartbeatMs) + " " + where
-                    + ": the process, its host or the network is gone";
+                    + ": the process, its host" + (lostHosts.isEmpty() ? "" : " (" + names(lostHosts) + ")")
+                    + " or the network is gone";
         } else if (state.progressed) {
             reason = "silent";
             what = "silent: no event for " + seconds(silence) + " " + where
@@ -330,6 +397,12 @@ public final class StalledRun implements Detector<StalledRun.State> {
                         silence / (double) deadline,
                         "seconds")),
                 reason);
+    }
+
+    private static String names(List<String> hosts) {
+        int more = hosts.size() - NAMED_HOSTS;
+        return String.join(", ", hosts.subList(0, Math.min(NAMED_HOSTS, hosts.size())))
+                + (more > 0 ? " and " + more + " more" : "");
     }
 
     private static String seconds(long ms) {

@@ -8,6 +8,8 @@ import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.MetricDirection;
 import io.trainwatch.monitor.run.RunState;
 import io.trainwatch.monitor.run.RunView;
+import io.trainwatch.monitor.stats.DecayingSlope;
+import io.trainwatch.monitor.stats.Medians;
 import io.trainwatch.monitor.stats.Persistent;
 import io.trainwatch.monitor.stats.StateReader;
 import io.trainwatch.monitor.stats.StateWriter;
@@ -24,7 +26,11 @@ import org.jspecify.annotations.Nullable;
  * UP3: the last three strips each rose over the one before
  * GL  = E / E_best - 1                       generalisation loss of the latest strip
  * GL' = (E - E_best) / |E_first - E_best|    the same for losses of any sign
- * fires if UP3, GL' &gt; 5 %, GL &gt; 5 % (losses above 0), training loss not above what it was at E_best
+ * s   = 1.4826 median |e_i - (e_i-1 + e_i+1) / 2| / sqrt(1.5), the scatter of single evaluations about their trend
+ * fires if UP3, GL' &gt; 5 %, GL &gt; 5 % (losses above 0), training loss not above what it was at E_best,
+ *       and E - E_best &gt; 2 s / sqrt(k) + sqrt(2 ln evaluations) s / sqrt(k_best), because the best of many is luck in part:
+ *       by twice that, or at two evaluations in a row; or instead of UP3 and the last, the evaluations since the best rise
+ *       along a line by 5 of its standard errors
  *          -&gt; warning, for as long as GL' and GL stay above
  *          and GL' &gt; 10 % and accuracy (or its like) worse than its best by 2 standard errors -&gt; critical
  * or if, at 8 evaluations and more, the training loss T has fallen below a tenth of where it began, T0, and
@@ -37,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Measured on 913 real single-epoch curves: UP1 alone fires 15 times, UP2 3, UP3 1, GL alone never; SageMaker's
  * Overtraining 78 times. A gap between the two losses is no evidence by itself: dropout and augmentation make one. That
  * more than half of what training gained is not to be had in evaluation is: a squared error of what was learned by heart
- * stays where it was and never turns up. Known weakness: validation noise above 5 % with few evaluations hides a turn.
+ * stays where it was and never turns up. Known weakness: few evaluations that scatter hide a turn.
  * Sources: Prechelt 1998 (GL, UP); DETECTION.md D13.
  */
 public final class TrainValDivergence implements Detector<TrainValDivergence.State> {
@@ -50,12 +56,19 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
             "How far the validation loss has to be above its best while the training loss goes on "
                     + "falling. Source: the generalisation loss of Prechelt.");
 
+    static final double SLOPE_ERRORS = 5;
+    /** Evaluations after which one weighs little in the line: as many as a training has, mostly. */
+    static final double SLOPE_HORIZON = 100;
+
     static final int HISTORY = 20;
     static final int MAX_STRIP = 5;
     /** Three rises over strips that are longer than this would need the minimum in the first quarter of the curve. */
     static final int EVALUATIONS_PER_STRIP = 8;
 
     static final int RISES = 3;
+    /** Beside the luck of the best: what is no more than this is noise that rose three times. */
+    static final double ERRORS = 2;
+
     static final double CRITICAL_SCALE_FREE_GL = 0.1;
     static final double STANDARD_ERRORS = 2;
     static final int EVALUATIONS_OF_GAP = 8;
@@ -80,7 +93,7 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
 
         @Override
         public int version() {
-            return 1;
+            return 2;
         }
 
         @Override
@@ -109,7 +122,15 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         double first = Double.NaN;
         double best = Double.NaN;
         long bestStep;
+        /** Evaluations in the strip that was the best. */
+        int bestStrip = 1;
+
         double trainAtBest = Double.NaN;
+        /** Whether the evaluation before had turned up. */
+        boolean turned;
+
+        final DecayingSlope sinceBest = new DecayingSlope(SLOPE_HORIZON);
+        double trainAtFirst = Double.NaN;
         double bestRate = Double.NaN;
         boolean open;
         long onset;
@@ -121,7 +142,11 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
             out.writeDouble(first);
             out.writeDouble(best);
             out.writeLong(bestStep);
+            out.writeInt(bestStrip);
             out.writeDouble(trainAtBest);
+            out.writeBoolean(turned);
+            sinceBest.write(out);
+            out.writeDouble(trainAtFirst);
             out.writeDouble(bestRate);
             out.writeBoolean(open);
             out.writeLong(onset);
@@ -134,17 +159,45 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
             first = in.readDouble();
             best = in.readDouble();
             bestStep = in.readLong();
+            bestStrip = Math.max(1, in.readInt());
             trainAtBest = in.readDouble();
+            turned = in.readBoolean();
+            sinceBest.read(in);
+            trainAtFirst = in.readDouble();
             bestRate = in.readDouble();
             open = in.readBoolean();
             onset = in.readLong();
+        }
+
+        /** Robust standard deviation of one evaluation about the line through its neighbours; 0 below three. */
+        double scatter() {
+            int points = (int) Math.min(count, HISTORY);
+            if (points < 3) {
+                return 0;
+            }
+            double[] deviations = new double[points - 2];
+            for (int i = 0; i < deviations.length; i++) {
+                deviations[i] = Math.abs(back(i + 1) - (back(i) + back(i + 2)) / 2);
+            }
+            return 1.4826 * Medians.of(deviations) / Math.sqrt(1.5);
+        }
+
+        /** The evaluation so many before the latest. */
+        private double back(int evaluations) {
+            return latest[(int) ((count - 1 - evaluations) % HISTORY)];
+        }
+
+        /** How far the latest strip has to be above the best of all to be no noise. */
+        double margin(int k) {
+            double luck = Math.sqrt(2 * Math.log((double) count) / bestStrip);
+            return (ERRORS / Math.sqrt(k) + luck) * scatter();
         }
 
         /** Mean of the {@code k} evaluations that end {@code back} strips ago. */
         double strip(int k, int back) {
             double sum = 0;
             for (int i = 0; i < k; i++) {
-                sum += latest[(int) ((count - 1 - (long) back * k - i) % HISTORY)];
+                sum += back(back * k + i);
             }
             return sum / k;
         }
@@ -218,7 +271,14 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         if (Double.isNaN(curve.best) || now < curve.best) {
             curve.best = now;
             curve.bestStep = step;
+            curve.bestStrip = k;
             curve.trainAtBest = train;
+            curve.sinceBest.reset();
+        } else {
+            curve.sinceBest.add(loss);
+        }
+        if (Double.isNaN(curve.trainAtFirst)) {
+            curve.trainAtFirst = train;
         }
         boolean worseRate = worseByTwoErrors(curve, body, rate);
         curve.bestRate = Double.isNaN(curve.bestRate) ? rate : Math.max(curve.bestRate, rate);
@@ -228,7 +288,13 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
         double gl = curve.best > 0 ? now / curve.best - 1 : Double.POSITIVE_INFINITY;
         double scaleFree = (now - curve.best) / Math.abs(curve.first - curve.best);
         boolean above = gl > leastRise && scaleFree > leastRise;
-        boolean fires = above && rises(curve, k) && train <= curve.trainAtBest;
+        double margin = curve.margin(k);
+        boolean apart = above && train <= curve.trainAtBest;
+        boolean stands = apart && now - curve.best > margin;
+        boolean rises = rises(curve, k);
+        boolean fires = stands && (curve.turned || (rises && now - curve.best > 2 * margin))
+                || apart && curve.sinceBest.rises(SLOPE_ERRORS);
+        curve.turned = stands && (curve.turned || rises);
         if (fires && !curve.open) {
             curve.open = true;
             curve.onset = curve.bestStep;
@@ -251,7 +317,10 @@ public final class TrainValDivergence implements Detector<TrainValDivergence.Sta
 
     /** What was learned by heart: most of what training gained never came in evaluation. Said unless the loss turned up. */
     private static void gap(Curve curve, RunView run, double train, String scope, long step, Verdicts verdicts) {
-        double initial = run.loss().initial();
+        // The means of epochs fall within those that say where a loss began.
+        double initial = curve.trainAtFirst > run.loss().initial()
+                ? curve.trainAtFirst
+                : run.loss().initial();
         double gained = initial - train;
         boolean byHeart = curve.count >= EVALUATIONS_OF_GAP
                 && train >= 0

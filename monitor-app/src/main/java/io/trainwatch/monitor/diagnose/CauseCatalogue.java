@@ -338,11 +338,15 @@ final class CauseCatalogue {
                     .check("Run the same step on an idle machine."),
             cause("process_gone", "The process or its host is gone")
                     .explains(0.35, "stalled_run")
+                    .clue("process_lives", -0.35)
+                    .clue("heartbeats_stopped", 0.3)
                     .fix("Look at the scheduler and the kernel's log: killed for memory, pre-empted, node lost?")
                     .fix("Restart from {checkpoint}.")
                     .check("Ask the scheduler whether the job is alive."),
             cause("deadlock", "The job hangs: a collective, a loader worker or a file system that does not answer")
                     .explains(0.3, "stalled_run")
+                    .clue("process_lives", 0.4)
+                    .clue("heartbeats_stopped", -0.2)
                     .fix("Take the stacks of all ranks (py-spy dump) before restarting.")
                     .fix("Set a timeout on collectives; try evaluation with num_workers=0.")
                     .fix("Restart from {checkpoint}.")

@@ -106,6 +106,11 @@ final class Facts {
             words.put("scope", episode.scope());
         }
         add(episode.detector(), 1, onset, episode.message());
+        if ("hang".equals(episode.reason())) {
+            add("process_lives", 1, onset, "its heartbeats go on");
+        } else if ("lost".equals(episode.reason())) {
+            add("heartbeats_stopped", 1, onset, "its heartbeats stopped too");
+        }
         for (Finding other : others) {
             boolean before = other.onsetStep() < 0
                     || (other.onsetStep() >= onset - HORIZON && other.onsetStep() <= onset + TOLERANCE)
@@ -420,6 +425,8 @@ final class Facts {
                 "learning_rate_annealed",
                 "validation_at_chance",
                 "validation_learned",
+                "process_lives",
+                "heartbeats_stopped",
                 "early",
                 "sudden",
                 "phase_changed",

@@ -10,14 +10,18 @@ import io.trainwatch.event.TrainingEvent;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A run whose numbers come by name, a few at a time: joins those of one step and numbers the events that come of them. The
- * step that is open ends when a number of another step comes, or when it has rested for {@value #REST_MS} ms.
+ * A run whose numbers come by name, a few at a time: joins those of one step and numbers the events that come of them. A step
+ * ends when it has rested for {@value #REST_MS} ms, or {@value #MAX_OPEN} later ones have come: MLflow's client sends what was
+ * logged without waiting on several threads, so that steps come out of their order. A step that is further back than that is
+ * one from which the trainer goes on, as from a checkpoint.
  *
  * <p>A trainer that never gives a step gives 0 always. Where a name then comes again, a step has passed. One that gives steps
  * and once does not (a result at the end) means the latest step.
@@ -27,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 final class NamedRun {
     /** Longest rest within the numbers of one step: calls that follow one another in one loop are milliseconds apart. */
     static final long REST_MS = 1_000;
+
+    /** Steps that are open: six calls of each of the ten threads of MLflow's client. */
+    static final int MAX_OPEN = 64;
 
     private static final int MAX_LABELS = 32;
     private static final int MAX_TEXT = 256;
@@ -44,12 +51,20 @@ final class NamedRun {
     private Map<String, Double> lastExport = Map.of();
     private int attempt;
     private long seq;
-    private long openStep;
-    private long openSinceMs;
+    private final TreeMap<Long, Step> open = new TreeMap<>();
+    private int openNumbers;
+    private long latestStep;
     private long timestampMs;
     private boolean stepsGiven;
     private boolean factsToTell;
     private boolean finished;
+
+    /** What came of a step so far. */
+    private static final class Step {
+        final Map<String, Double> numbers = new LinkedHashMap<>();
+        long measuredMs;
+        long sinceMs;
+    }
 
     /** Continues a run: at its attempt and behind its last step; both 0 for a new one. */
     NamedRun(String runId, String session, int attempt, long lastStep) {
@@ -57,7 +72,7 @@ final class NamedRun {
         this.session = session;
         this.attempt = attempt;
         numbers = new MetricStream(lastStep);
-        openStep = lastStep;
+        latestStep = lastStep;
     }
 
     String runId() {
@@ -99,16 +114,21 @@ final class NamedRun {
      */
     void put(String name, double value, long givenStep, long atMs, long nowMs) {
         long step = stepOf(name, givenStep);
-        if (step != openStep) {
+        latestStep = step;
+        if (!open.isEmpty() && step < open.firstKey() - MAX_OPEN) {
             complete();
-            openStep = step;
         }
-        if (numbers.isEmpty()) {
-            timestampMs = atMs;
+        Step its = open.computeIfAbsent(step, unused -> new Step());
+        its.measuredMs = Math.max(its.measuredMs, atMs);
+        its.sinceMs = nowMs;
+        openNumbers += its.numbers.put(name, value) == null ? 1 : 0;
+        while (open.size() > MAX_OPEN || (openNumbers > MAX_NAMES && open.size() > 1)) {
+            completeFirst();
         }
-        timestampMs = Math.max(timestampMs, atMs);
-        openSinceMs = nowMs;
-        numbers.put(name, value);
+        if (its.numbers.size() > MAX_NAMES) {
+            its.numbers.remove(name);
+            openNumbers--;
+        }
     }
 
     /**
@@ -129,7 +149,7 @@ final class NamedRun {
         lastExport = Map.copyOf(all);
         all.forEach(numbers::put);
         tell(numbers.complete(givenStep));
-        openStep = numbers.lastStep();
+        latestStep = numbers.lastStep();
     }
 
     /** Whether nothing was told of it yet. */
@@ -143,33 +163,54 @@ final class NamedRun {
             return given;
         }
         if (stepsGiven) {
-            return Math.max(openStep, numbers.lastStep());
+            return open.isEmpty() ? numbers.lastStep() : Math.max(open.lastKey(), numbers.lastStep());
         }
         if (namesOfStep.size() < MAX_NAMES && namesOfStep.add(name)) {
-            return openStep;
+            return latestStep;
         }
         namesOfStep.clear();
         namesOfStep.add(name);
-        return openStep + 1;
+        return latestStep + 1;
     }
 
     /** Whether something waits for more. */
     boolean isOpen() {
-        return factsToTell || !numbers.isEmpty();
+        return factsToTell || !open.isEmpty();
     }
 
-    /** Whether what waits has rested for long enough. */
-    boolean hasRested(long nowMs) {
-        return nowMs - openSinceMs >= REST_MS;
+    /** Completes the steps that have rested for long enough, and those before them. */
+    void completeRested(long nowMs) {
+        while (open.values().stream().anyMatch(step -> nowMs - step.sinceMs >= REST_MS)) {
+            completeFirst();
+        }
+        if (open.isEmpty()) {
+            tellFacts();
+        }
     }
 
-    /** Completes the step that is open. */
+    /** Completes all steps that are open. */
     void complete() {
+        tellFacts();
+        while (!open.isEmpty()) {
+            completeFirst();
+        }
+    }
+
+    private void completeFirst() {
+        tellFacts();
+        Map.Entry<Long, Step> first = open.pollFirstEntry();
+        Step step = first.getValue();
+        openNumbers -= step.numbers.size();
+        timestampMs = Math.max(timestampMs, step.measuredMs);
+        step.numbers.forEach(numbers::put);
+        tell(numbers.complete(first.getKey()));
+    }
+
+    private void tellFacts() {
         if (factsToTell) {
             factsToTell = false;
             tell(null, null, timestampMs == 0 ? System.currentTimeMillis() : timestampMs, copyOf(facts));
         }
-        tell(numbers.complete(openStep));
     }
 
     private void tell(List<MetricStream.Happening> happenings) {

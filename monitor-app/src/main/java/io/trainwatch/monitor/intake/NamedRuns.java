@@ -138,10 +138,8 @@ final class NamedRuns implements AutoCloseable {
             long now = System.currentTimeMillis();
             for (NamedRun run : open) {
                 synchronized (run) {
-                    if (run.hasRested(now)) {
-                        run.complete();
-                        send(run);
-                    }
+                    run.completeRested(now);
+                    send(run);
                 }
             }
         } catch (RuntimeException e) {

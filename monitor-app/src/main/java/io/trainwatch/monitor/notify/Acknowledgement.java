@@ -5,7 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 
 /**
- * Somebody looks after an episode: nothing more is told of it but its end, until a time.
+ * Somebody looks after an episode, and so after the incident that it is a part of: until a time nothing is told that is no
+ * worse than what they knew of, but its end.
  *
  * @param alertId the episode
  * @param by who, may be empty

@@ -76,7 +76,10 @@ final class Commander implements AlertReader.Listener {
     public void handle(List<Alert> alerts) throws InterruptedException {
         for (Alert alert : alerts) {
             Optional<CommandAction> action = action(alert);
-            if (action.isPresent() && muting.of(alert, clock.millis()).isEmpty()) {
+            long now = clock.millis();
+            if (action.isPresent()
+                    && !muting.isSilenced(alert, now)
+                    && muting.acknowledgedAtMs(alert, now).isEmpty()) {
                 give(alert, action.get(), "policy for " + alert.getDetector());
             }
         }

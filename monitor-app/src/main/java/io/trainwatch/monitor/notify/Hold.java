@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** Why a page is not told now. */
 enum Hold {
-    /** Somebody acknowledged what it is about. */
+    /** Somebody looks after what it is about, and it is no worse than what they knew of. */
     ACKNOWLEDGED,
     /** A silence covers it. */
     SILENCED,

@@ -19,6 +19,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,7 @@ final class Incident {
 
     private static final int MAX_NAME = 256;
     private static final int MAX_WHOLE_BYTES = 16_000;
-    private static final byte VERSION = 1;
+    private static final byte VERSION = 2;
 
     static final Comparator<Alert> WORST_FIRST = Comparator.<Alert, Boolean>comparing(Incident::isResolved)
             .thenComparing(Comparator.comparing(Alert::getSeverity).reversed())
@@ -73,6 +74,20 @@ final class Incident {
     private @Nullable Severity toldSeverity;
     private long toldAtMs;
     private long failingSinceMs;
+
+    /** How often a page called people, and did not only tell them more. */
+    private int calls;
+
+    /** Severity up to which somebody looks after it, null if nobody does. */
+    private @Nullable Severity acknowledged;
+
+    private long acknowledgedAtMs;
+
+    /** Whether the receiver is to be told that somebody looks after it. */
+    private boolean acknowledgementUntold;
+
+    /** Whoever looked after it has had their time, and it is still open. */
+    private boolean acknowledgementOver;
 
     /** Why nothing is told at the moment, for counting each hold once. */
     @Nullable
@@ -124,6 +139,8 @@ final class Incident {
             members.put(alert.getAlertId(), new Member(kept, false, keepWhole, size));
             bytes += size;
             joinedAtMs = nowMs;
+            // Each episode that an acknowledgement holds back is counted.
+            hold = hold == Hold.ACKNOWLEDGED ? null : hold;
         } else {
             bytes += size - before.bytes;
             before.alert = kept;
@@ -205,11 +222,65 @@ final class Incident {
                 .orElseThrow(() -> new IllegalStateException("an incident without an episode"));
     }
 
-    /** Open episodes that no page has told of. */
-    Stream<Alert> untold() {
+    /** Open episodes that are news: no page has told of them, or of how bad they are. */
+    Stream<Alert> news() {
         return members.values().stream()
-                .filter(member -> !member.told && !isResolved(member.alert))
+                .filter(member -> !isResolved(member.alert) && (!member.told || isWorseThanTold(member.alert)))
                 .map(member -> member.alert);
+    }
+
+    private boolean isWorseThanTold(Alert alert) {
+        return toldSeverity == null || alert.getSeverity().compareTo(toldSeverity) > 0;
+    }
+
+    /** Whether what is told next calls people, and does not only tell them more. */
+    boolean callsAnew() {
+        return !wasTold() || acknowledgementOver || (!isOver() && isWorseThanTold(lead()));
+    }
+
+    /** How often a page called people so far. */
+    int calls() {
+        return calls;
+    }
+
+    /**
+     * Takes in who looks after it.
+     *
+     * @param atMs when somebody last said so, of those that still count, epoch milliseconds; empty if none does
+     */
+    void acknowledge(OptionalLong atMs) {
+        if (atMs.isEmpty()) {
+            acknowledgementOver |= acknowledged != null && wasTold();
+            acknowledged = null;
+            unkept |= acknowledgedAtMs != 0;
+            acknowledgedAtMs = 0;
+        } else if (atMs.getAsLong() > acknowledgedAtMs) {
+            // What they knew of counts, not what came since.
+            acknowledged = toldSeverity == null ? severity() : toldSeverity;
+            acknowledgedAtMs = atMs.getAsLong();
+            acknowledgementUntold = wasTold();
+            acknowledgementOver = false;
+            unkept = true;
+        }
+    }
+
+    /** Severity up to which somebody looks after it. */
+    Optional<Severity> acknowledged() {
+        return Optional.ofNullable(acknowledged);
+    }
+
+    boolean isAcknowledgementUntold() {
+        return acknowledgementUntold;
+    }
+
+    /** The receiver knows that somebody looks after it, or is not to be told. */
+    void acknowledgementTold() {
+        acknowledgementUntold = false;
+        unkept = true;
+    }
+
+    boolean isAcknowledgementOver() {
+        return acknowledgementOver;
     }
 
     boolean wasTold() {
@@ -244,7 +315,10 @@ final class Incident {
 
     /** A page told all that is in it now. */
     void told(long nowMs) {
+        calls += callsAnew() ? 1 : 0;
         pages++;
+        acknowledgementUntold = false;
+        acknowledgementOver = false;
         toldSeverity = severity();
         toldAtMs = nowMs;
         failingSinceMs = 0;
@@ -286,6 +360,11 @@ final class Incident {
             out.writeUTF(toldSeverity == null ? "" : toldSeverity.name());
             out.writeLong(toldAtMs);
             out.writeLong(failingSinceMs);
+            out.writeInt(calls);
+            out.writeUTF(acknowledged == null ? "" : acknowledged.name());
+            out.writeLong(acknowledgedAtMs);
+            out.writeBoolean(acknowledgementUntold);
+            out.writeBoolean(acknowledgementOver);
             out.writeInt(members.size());
             for (Member member : members.values()) {
                 out.writeBoolean(member.told);
@@ -308,17 +387,23 @@ final class Incident {
     static Incident decode(byte[] from) throws IOException {
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(from))) {
             byte version = in.readByte();
-            if (version != VERSION) {
-                throw new IOException("version " + version + ", this program reads " + VERSION);
+            if (version < 1 || version > VERSION) {
+                throw new IOException("version " + version + ", this program reads 1 to " + VERSION);
             }
             String key = in.readUTF();
             Incident incident = new Incident(key, readText(in), in.readLong());
             incident.joinedAtMs = in.readLong();
             incident.pages = in.readInt();
-            String severity = in.readUTF();
-            incident.toldSeverity = severity.isEmpty() ? null : Severity.valueOf(severity);
+            incident.toldSeverity = severity(in.readUTF());
             incident.toldAtMs = in.readLong();
             incident.failingSinceMs = in.readLong();
+            incident.calls = version == 1 ? Math.min(1, incident.pages) : in.readInt();
+            if (version > 1) {
+                incident.acknowledged = severity(in.readUTF());
+                incident.acknowledgedAtMs = in.readLong();
+                incident.acknowledgementUntold = in.readBoolean();
+                incident.acknowledgementOver = in.readBoolean();
+            }
             int count = in.readInt();
             for (int i = 0; i < count; i++) {
                 boolean told = in.readBoolean();
@@ -333,6 +418,10 @@ final class Incident {
         } catch (UndecodableException | IllegalArgumentException e) {
             throw new IOException(e);
         }
+    }
+
+    private static @Nullable Severity severity(String name) {
+        return name.isEmpty() ? null : Severity.valueOf(name);
     }
 
     private static void writeText(DataOutputStream out, String text) throws IOException {

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,14 +39,19 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>no</td><td>an episode is open and nothing holds it ({@link Hold})</td><td>opened, at once</td></tr>
  * <tr><td>no</td><td>over, because the receiver was away</td><td>opened, then resolved</td></tr>
  * <tr><td>no</td><td>over, because it was held</td><td>none, counted</td></tr>
- * <tr><td>yes</td><td>severity rose</td><td>updated, at once</td></tr>
+ * <tr><td>yes</td><td>severity rose</td><td>updated, at once: people are called anew</td></tr>
  * <tr><td>yes</td><td>episodes joined</td><td>updated, {@code updateInterval} after the last page; of a fleet 1, 2, 4 ... 60
  *     minutes after it</td></tr>
+ * <tr><td>yes</td><td>somebody looks after it</td><td>acknowledged, at once, where the receiver has a word for it; then none up
+ *     to the severity that they knew of, and what is held is counted</td></tr>
+ * <tr><td>yes</td><td>whoever looked after it has had their time, and it is still open</td><td>updated, at once: people are
+ *     called anew</td></tr>
  * <tr><td>yes</td><td>over</td><td>resolved, at once, and the incident is closed</td></tr>
  * </table>
  *
  * <p>Where a sink forwards ({@code forwards}), because its receiver groups by itself, each episode is an incident of its
- * own, each change is told at once, and what is open is told again before the receiver forgets it.
+ * own, each change is told at once, and what is open is told again before the receiver forgets it. Who looks after one
+ * episode of a run there looks after the run.
  *
  * <p>Not thread-safe.
  */
@@ -83,6 +89,7 @@ final class Incidents {
     private final Grouping grouping;
     private final @Nullable QuietHours quietHours;
     private final @Nullable Duration forwardsEvery;
+    private final boolean acknowledges;
     private final Muting muting;
     private final Ledger ledger;
     private final RateLimit.Bucket bucket;
@@ -91,6 +98,9 @@ final class Incidents {
     private final Map<String, Incident> byRun = new HashMap<>();
     private final Map<String, Incident> fleets = new HashMap<>();
     private final Map<String, Deque<Failing>> failing = new HashMap<>();
+    /** Where the sink forwards: runs that somebody looks after, and up to which severity. */
+    private final Map<String, Severity> acknowledgedRuns = new HashMap<>();
+
     private final List<Incident> closed = new ArrayList<>();
 
     /** A run that began to fail. */
@@ -100,6 +110,7 @@ final class Incidents {
      * Begins without incidents.
      *
      * @param forwardsEvery how often what is open is told again where the sink forwards, null where it does not
+     * @param acknowledges whether the receiver is told that somebody looks after an incident
      */
     Incidents(
             String sink,
@@ -107,6 +118,7 @@ final class Incidents {
             RateLimit rate,
             @Nullable QuietHours quietHours,
             @Nullable Duration forwardsEvery,
+            boolean acknowledges,
             Muting muting,
             Ledger ledger,
             long nowMs) {
@@ -114,6 +126,7 @@ final class Incidents {
         this.grouping = grouping;
         this.quietHours = quietHours;
         this.forwardsEvery = forwardsEvery;
+        this.acknowledges = acknowledges;
         this.muting = muting;
         this.ledger = ledger;
         bucket = new RateLimit.Bucket(rate, nowMs);
@@ -171,6 +184,14 @@ final class Incidents {
             place.put(alert, nowMs);
             index(place, alert);
         }
+    }
+
+    /** An open episode of a detector in a run, if it is known here. */
+    Optional<Alert> openEpisode(String runId, String detector) {
+        return open.values().stream()
+                .flatMap(Incident::open)
+                .filter(alert -> alert.getRunId().equals(runId) && alert.getDetector().equals(detector))
+                .findFirst();
     }
 
     private @Nullable Incident place(Alert alert, long nowMs) {
@@ -241,6 +262,8 @@ final class Incidents {
     /** What is due now, the worst and oldest first. Counts what is held, and closes what ended untold. */
     List<Due> due(long nowMs) {
         List<Due> due = new ArrayList<>();
+        acknowledgedRuns.clear();
+        open.values().forEach(incident -> acknowledge(incident, nowMs));
         for (Incident incident : List.copyOf(open.values())) {
             kind(incident, nowMs).ifPresent(kind -> due.add(new Due(incident, kind)));
         }
@@ -253,9 +276,25 @@ final class Incidents {
         return due;
     }
 
+    private void acknowledge(Incident incident, long nowMs) {
+        if (!incident.isOver()) {
+            // Also of those that are over: who looks after one looks after what it was a part of.
+            OptionalLong latest = incident.episodes().stream()
+                    .flatMapToLong(alert -> muting.acknowledgedAtMs(alert, nowMs).stream())
+                    .max();
+            incident.acknowledge(latest);
+            if (forwardsEvery != null) {
+                incident.acknowledged().ifPresent(upTo -> acknowledgedRuns.merge(
+                        incident.lead().getRunId(), upTo, (one, other) -> one.compareTo(other) > 0 ? one : other));
+            }
+        }
+    }
+
     /** Whether a page may go now that {@link #due} named: each one takes from what the rate leaves. */
     boolean admit(Due due, long nowMs) {
-        if (due.kind() == Kind.RESOLVED || due.incident().isFailing() || forwardsEvery != null) {
+        if (due.kind() == Kind.RESOLVED
+                || due.kind() == Kind.ACKNOWLEDGED
+                || due.incident().isFailing() || forwardsEvery != null) {
             return true;
         }
         if (!bucket.hasOne(nowMs)) {
@@ -282,21 +321,23 @@ final class Incidents {
             close(incident);
             return Optional.empty();
         }
-        Kind kind = incident.wasTold() ? Kind.UPDATED : Kind.OPENED;
-        if (incident.wasTold() && !hasNews(incident, nowMs)) {
-            return Optional.empty();
+        if (!incident.wasTold()) {
+            return unlessHeld(incident, Kind.OPENED, nowMs);
         }
+        Optional<Kind> news = hasNews(incident, nowMs) ? unlessHeld(incident, Kind.UPDATED, nowMs) : Optional.empty();
+        return news.isEmpty() && acknowledges && incident.isAcknowledgementUntold()
+                ? Optional.of(Kind.ACKNOWLEDGED)
+                : news;
+    }
+
+    private Optional<Kind> unlessHeld(Incident incident, Kind kind, long nowMs) {
         Optional<Hold> hold = hold(incident, kind, nowMs);
-        if (hold.isPresent()) {
-            hold(incident, hold.get());
-            return Optional.empty();
-        }
-        return Optional.of(kind);
+        hold.ifPresent(reason -> hold(incident, reason));
+        return hold.isPresent() ? Optional.empty() : Optional.of(kind);
     }
 
     private boolean hasNews(Incident incident, long nowMs) {
-        Severity told = incident.toldSeverity().orElse(Severity.info);
-        if (incident.severity().compareTo(told) > 0) {
+        if (incident.callsAnew()) {
             return true;
         }
         long sinceTold = nowMs - incident.toldAtMs();
@@ -304,7 +345,7 @@ final class Incidents {
             return incident.unkept || sinceTold >= forwardsEvery.toMillis();
         }
         return sinceTold >= updateInterval(incident).toMillis()
-                && incident.untold().anyMatch(alert -> muting.of(alert, nowMs).isEmpty());
+                && incident.news().findAny().isPresent();
     }
 
     private Duration updateInterval(Incident incident) {
@@ -316,14 +357,15 @@ final class Incidents {
     }
 
     private Optional<Hold> hold(Incident incident, Kind kind, long nowMs) {
+        List<Alert> news = incident.isAcknowledgementOver()
+                ? List.of()
+                : incident.news().toList();
         Hold muted = null;
-        for (Alert alert : incident.open().toList()) {
-            Optional<Hold> reason = muting.of(alert, nowMs);
-            if (reason.isEmpty()) {
-                muted = null;
+        for (Alert alert : news.isEmpty() ? incident.open().toList() : news) {
+            muted = muted(incident, alert, nowMs);
+            if (muted == null) {
                 break;
             }
-            muted = reason.get();
         }
         if (muted != null) {
             // A receiver that groups by itself forgets what it does not hear of; that it was told stays true.
@@ -335,6 +377,19 @@ final class Incidents {
         return quiet && incident.severity() != Severity.critical && !(kind == Kind.UPDATED && forwardsEvery != null)
                 ? Optional.of(Hold.QUIET_HOURS)
                 : Optional.empty();
+    }
+
+    private @Nullable Hold muted(Incident incident, Alert alert, long nowMs) {
+        if (muting.isSilenced(alert, nowMs)) {
+            return Hold.SILENCED;
+        }
+        Optional<Severity> acknowledged = forwardsEvery == null
+                ? incident.acknowledged()
+                : Optional.ofNullable(acknowledgedRuns.get(alert.getRunId()));
+        return acknowledged
+                .filter(upTo -> alert.getSeverity().compareTo(upTo) <= 0)
+                .map(upTo -> Hold.ACKNOWLEDGED)
+                .orElse(null);
     }
 
     private void hold(Incident incident, Hold reason) {
@@ -350,6 +405,8 @@ final class Incidents {
         incident.hold = null;
         if (due.kind() == Kind.RESOLVED) {
             close(incident);
+        } else if (due.kind() == Kind.ACKNOWLEDGED) {
+            incident.acknowledgementTold();
         } else if (forwardsEvery != null && due.kind() == Kind.UPDATED && !incident.unkept) {
             incident.toldAgain(nowMs);
         } else {

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where a page leads to.
  *
- * @param monitor address under which people reach this monitor, null for none: its page, its API and approvals
- * @param runbook address of the runbook; the name of the detector is put behind it as the anchor; null for none
+ * @param monitor address under which people reach this monitor, null for none: its live page and approvals
+ * @param runbook address of the runbook; the name of the detector is put behind it as the anchor; null for the one that the
+ *     monitor serves
  * @param dashboard address of a dashboard, with {@code {run_id}}, {@code {from_ms}} and {@code {to_ms}} where they belong;
  *     null for none
  */
@@ -30,6 +31,8 @@ public record Links(
         List<Page.Link> links = new ArrayList<>();
         if (runbook != null) {
             links.add(new Page.Link("Runbook", URI.create(runbook + "#" + encoded(alert.getDetector()))));
+        } else if (monitor != null) {
+            links.add(new Page.Link("Runbook", at("/runbook/" + encoded(alert.getDetector()))));
         }
         if (dashboard != null) {
             links.add(new Page.Link(
@@ -40,8 +43,7 @@ public record Links(
                             .replace("{to_ms}", Long.toString(nowMs + AROUND_MS)))));
         }
         if (monitor != null) {
-            links.add(new Page.Link("Run", at("/api/v1/runs/" + encoded(alert.getRunId()) + "/story")));
-            links.add(new Page.Link("Alerts", at("/api/v1/runs/" + encoded(alert.getRunId()) + "/alerts")));
+            links.add(new Page.Link("Run", at("/#/run/" + encoded(alert.getRunId()))));
         }
         return links;
     }

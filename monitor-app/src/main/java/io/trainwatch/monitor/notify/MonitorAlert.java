@@ -13,18 +13,34 @@ final class MonitorAlert {
     /** Detector of a monitor that does not judge. */
     static final String STALLED = "monitor_stalled";
 
+    /** Detector of a monitor that judges too slowly. */
+    static final String BEHIND = "monitor_behind";
+
     private MonitorAlert() {}
 
-    static Alert failing(String monitor, String why, long sinceMs) {
-        Alert alert = alert(monitor + "monitor", STALLED, Severity.critical, sinceMs);
+    /** What stands for a run in alerts of a monitor. */
+    static String runId(String monitor) {
+        return monitor + "monitor";
+    }
+
+    static Alert stalled(String monitor, String why, long sinceMs) {
+        Alert alert = alert(runId(monitor), STALLED, Severity.critical, sinceMs);
         alert.setMessage("The monitor " + monitor + "* does not judge: " + why
                 + " No run is watched until this is resolved. /health/ready and the log of the monitor say more.");
         return alert;
     }
 
-    static Alert resolved(Alert failing, long nowMs) {
-        Alert alert = alert(failing.getRunId(), failing.getDetector(), failing.getSeverity(), failing.getOpenedAtMs());
-        alert.setMessage(failing.getMessage());
+    static Alert behind(String monitor, String why, long sinceMs) {
+        Alert alert = alert(runId(monitor), BEHIND, Severity.warning, sinceMs);
+        alert.setMessage("The monitor " + monitor + "* is behind: " + why
+                + " Alerts come late until this is resolved. Give it more threads or another instance.");
+        return alert;
+    }
+
+    static Alert resolved(Alert open, long nowMs) {
+        Alert alert = alert(open.getRunId(), open.getDetector(), open.getSeverity(), open.getOpenedAtMs());
+        alert.setAlertId(open.getAlertId());
+        alert.setMessage(open.getMessage());
         alert.setState(AlertState.resolved);
         alert.setChangedAtMs(nowMs);
         return alert;

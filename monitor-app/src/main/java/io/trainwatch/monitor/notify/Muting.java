@@ -1,12 +1,13 @@
 package io.trainwatch.monitor.notify;
 
 import io.trainwatch.alert.Alert;
-import java.util.Optional;
+import java.util.OptionalLong;
 
 /** What people said is not to be told. */
 interface Muting {
-    Muting NONE = (alert, nowMs) -> Optional.empty();
+    /** Whether nothing is to be told of an episode at a time. */
+    boolean isSilenced(Alert alert, long nowMs);
 
-    /** Why nothing is told of an episode at a time; empty if it is. */
-    Optional<Hold> of(Alert alert, long nowMs);
+    /** When somebody said that they look after an episode, epoch milliseconds; empty if nobody does at a time. */
+    OptionalLong acknowledgedAtMs(Alert alert, long nowMs);
 }

@@ -81,6 +81,16 @@ public final class Notifier implements AutoCloseable {
         return new Notifier(settings, monitor, open, pulse, InstantSource.system());
     }
 
+    /** The same by another clock. */
+    static Notifier start(
+            NotifySettings settings,
+            MonitorSettings monitor,
+            OpenCommands open,
+            @Nullable Pulse pulse,
+            InstantSource clock) {
+        return new Notifier(settings, monitor, open, pulse, clock);
+    }
+
     /** Sends one marked message through a sink and says what came back, in one line. */
     public static Tried test(NotifySettings settings, SinkSettings sink) throws InterruptedException {
         long begun = System.nanoTime();

@@ -10,7 +10,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -114,14 +114,16 @@ final class NotifyState implements Muting, AutoCloseable {
     }
 
     @Override
-    public Optional<Hold> of(Alert alert, long nowMs) {
+    public boolean isSilenced(Alert alert, long nowMs) {
+        return silences.values().stream().anyMatch(silence -> silence.covers(alert, nowMs));
+    }
+
+    @Override
+    public OptionalLong acknowledgedAtMs(Alert alert, long nowMs) {
         Acknowledgement acknowledgement = acknowledgements.get(ACKNOWLEDGEMENT + alert.getAlertId());
-        if (acknowledgement != null && nowMs < acknowledgement.expiresAtMs()) {
-            return Optional.of(Hold.ACKNOWLEDGED);
-        }
-        return silences.values().stream().anyMatch(silence -> silence.covers(alert, nowMs))
-                ? Optional.of(Hold.SILENCED)
-                : Optional.empty();
+        return acknowledgement != null && nowMs < acknowledgement.expiresAtMs()
+                ? OptionalLong.of(acknowledgement.atMs())
+                : OptionalLong.empty();
     }
 
     /** Silences that have not expired, the first to expire first. */

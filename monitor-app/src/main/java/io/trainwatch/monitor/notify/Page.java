@@ -24,6 +24,9 @@ import java.util.List;
  * @param lead the episode that the page is mainly about
  * @param episodes all episodes of the incident, at most 20 of them, open ones first
  * @param before severity that an earlier page told, where it has changed since; the same as {@code severity} otherwise
+ * @param call counts how often people were called because of the incident, from 1: at its beginning, each time that it grew
+ *     worse, and when the time of whoever looked after it is over
+ * @param calls whether this page calls people, and does not only tell them more
  * @param test true for a message that only tries the way
  */
 record Page(
@@ -42,12 +45,16 @@ record Page(
         Alert lead,
         List<Alert> episodes,
         Severity before,
+        int call,
+        boolean calls,
         boolean test) {
 
     /** What happened to an incident. */
     enum Kind {
         OPENED,
         UPDATED,
+        /** Somebody looks after it. */
+        ACKNOWLEDGED,
         RESOLVED
     }
 

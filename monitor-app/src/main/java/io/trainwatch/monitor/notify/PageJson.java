@@ -15,7 +15,7 @@ import java.util.Locale;
  * {"version": 1, "type": "page", "key": "9f…", "number": 1, "kind": "opened", "severity": "critical", "test": false,
  *  "title": "…", "summary": "…", "facts": [{"name": "…", "value": "…"}],
  *  "causes": [{"title": "…", "why": ["…"], "fix": ["…"]}], "links": [{"name": "…", "url": "…"}],
- *  "since_ms": 0, "at_ms": 0, "runs": 1, "alerts": [ … as in GET /api/v1/alerts … ]}
+ *  "call": 1, "since_ms": 0, "at_ms": 0, "runs": 1, "alerts": [ … as in GET /api/v1/alerts … ]}
  * </pre>
  */
 final class PageJson {
@@ -78,6 +78,7 @@ final class PageJson {
             out.writeEndObject();
         }
         out.writeEndArray();
+        out.writeNumberField("call", page.call());
         out.writeNumberField("since_ms", page.sinceMs());
         out.writeNumberField("at_ms", page.atMs());
         out.writeNumberField("runs", page.runs());

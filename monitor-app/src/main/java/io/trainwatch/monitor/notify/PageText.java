@@ -65,9 +65,13 @@ final class PageText {
         Set<String> runs = incident.runs();
         Severity severity =
                 kind == Kind.RESOLVED ? incident.toldSeverity().orElse(lead.getSeverity()) : lead.getSeverity();
+        boolean calls = kind == Kind.OPENED || (kind == Kind.UPDATED && incident.callsAnew());
         List<Fact> facts = runs.size() > 1 ? factsOfFleet(episodes, lead) : factsOfRun(episodes, lead);
         if (held != null) {
             facts.add(new Fact("Held back", held));
+        }
+        if (kind == Kind.OPENED || kind == Kind.UPDATED) {
+            facts.add(new Fact("I look after it", "trainwatch ack " + lead.getAlertId()));
         }
         List<Link> all = new ArrayList<>();
         if (kind != Kind.RESOLVED) {
@@ -96,6 +100,8 @@ final class PageText {
                         .limit(MAX_EPISODES)
                         .toList(),
                 incident.toldSeverity().orElse(severity),
+                Math.max(1, incident.calls() + (calls ? 1 : 0)),
+                calls,
                 false);
     }
 
@@ -106,8 +112,16 @@ final class PageText {
         String what = lead.getDetector() + (detectors.size() > 1 ? " and " + (detectors.size() - 1) + " more" : "");
         String where = runs > 1 ? runs + " runs" : nameOf(lead);
         return PlainText.line(
-                (kind == Kind.RESOLVED ? "Resolved: " : "") + (runs > 1 ? where + ": " + what : what + " in " + where),
+                prefix(kind) + (runs > 1 ? where + ": " + what : what + " in " + where),
                 MAX_TITLE);
+    }
+
+    private static String prefix(Kind kind) {
+        return switch (kind) {
+            case OPENED, UPDATED -> "";
+            case ACKNOWLEDGED -> "Acknowledged: ";
+            case RESOLVED -> "Resolved: ";
+        };
     }
 
     /** What people call a run. */

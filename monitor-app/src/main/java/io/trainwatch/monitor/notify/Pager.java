@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -56,7 +57,6 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     private final Map<Hold, Integer> heldSince = new EnumMap<>(Hold.class);
     private long lastBeatMs;
     private long failingSinceMs;
-    private @Nullable Alert ofMonitor;
     private boolean writeFailed;
 
     /** What pagers share. */
@@ -89,6 +89,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                 settings.rate(),
                 settings.quietHours(),
                 sink instanceof AlertmanagerSink ? AlertmanagerSink.RESEND : null,
+                sink.acknowledges(),
                 state,
                 this,
                 clock.millis());
@@ -260,7 +261,7 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         }
     }
 
-    /** A monitor that does not judge raises an alert of its own; it needs no broker to be told. */
+    /** A monitor that does not judge, or not in time, raises alerts of its own; they need no broker to be told. */
     private void watchMonitor(long now) {
         if (pulse == null) {
             return;
@@ -271,13 +272,26 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
         } else if (failingSinceMs == 0) {
             failingSinceMs = now;
         }
-        if (ofMonitor != null && failing.isEmpty()) {
-            incidents.take(MonitorAlert.resolved(ofMonitor, now), true, now);
-            ofMonitor = null;
-        } else if (ofMonitor == null && failing.isPresent() && now - failingSinceMs >= MONITOR_GRACE.toMillis()) {
-            ofMonitor = MonitorAlert.failing(monitor, failing.get(), failingSinceMs);
-            incidents.take(ofMonitor, true, now);
+        if (failing.isEmpty()) {
+            resolveOfMonitor(MonitorAlert.STALLED, now);
+        } else if (now - failingSinceMs >= MONITOR_GRACE.toMillis() && ofMonitor(MonitorAlert.STALLED).isEmpty()) {
+            incidents.take(MonitorAlert.stalled(monitor, failing.get(), failingSinceMs), true, now);
         }
+        Optional<String> behind = pulse.behind(now);
+        if (behind.isEmpty()) {
+            resolveOfMonitor(MonitorAlert.BEHIND, now);
+        } else if (ofMonitor(MonitorAlert.BEHIND).isEmpty()) {
+            incidents.take(MonitorAlert.behind(monitor, behind.get(), now), true, now);
+        }
+    }
+
+    private void resolveOfMonitor(String detector, long now) {
+        ofMonitor(detector).ifPresent(open -> incidents.take(MonitorAlert.resolved(open, now), true, now));
+    }
+
+    /** Also one that was raised before a restart. */
+    private Optional<Alert> ofMonitor(String detector) {
+        return incidents.openEpisode(MonitorAlert.runId(monitor), detector);
     }
 
     private void beat(long now) throws InterruptedException {
@@ -322,7 +336,9 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
     static Receipt test(SinkSettings of, PageText text, InstantSource clock) throws InterruptedException {
         try (Sink sink = of.open(clock)) {
             long now = clock.millis();
-            Incident incident = new Incident("0".repeat(32), Incidents.OF_RUN + "test", now);
+            // Another one each time: a receiver tells nobody of what it has and somebody looks after.
+            Incident incident = new Incident(
+                    UUID.randomUUID().toString().replace("-", ""), Incidents.OF_RUN + "test", now);
             Alert alert = MonitorAlert.test(now);
             incident.put(alert, now);
             Page page = text.of(incident, Kind.OPENED, null, now);
@@ -333,15 +349,17 @@ final class Pager implements AlertReader.Listener, Incidents.Ledger {
                     Severity.warning,
                     "Test of trainwatch",
                     page.summary(),
-                    page.facts(),
-                    page.causes(),
-                    page.links(),
+                    List.of(),
+                    List.of(),
+                    List.of(),
                     page.sinceMs(),
                     page.atMs(),
                     page.runs(),
                     page.lead(),
                     page.episodes(),
                     Severity.warning,
+                    1,
+                    true,
                     true));
         }
     }

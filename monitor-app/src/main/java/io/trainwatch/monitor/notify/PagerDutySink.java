@@ -9,12 +9,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * PagerDuty, <a href="https://developer.pagerduty.com/docs/events-api-v2-overview">Events API v2</a>. The key of the page
- * is the {@code dedup_key}: an incident is one incident there, however often it is told, and ends when it does.
+ * is the {@code dedup_key}: an incident is one incident there, however often it is told, and ends when it does. Only where
+ * people must be called anew it is another one, and the former ends: whatever comes for one that is acknowledged there
+ * notifies nobody.
  */
 final class PagerDutySink implements Sink {
     /** Where PagerDuty takes events. */
     static final URI EVENTS = URI.create("https://events.pagerduty.com/v2/enqueue");
 
+    private static final String TRIGGER = "trigger";
+    private static final String RESOLVE = "resolve";
     private static final int MAX_SUMMARY = 1_024;
 
     private final URI address;
@@ -28,17 +32,37 @@ final class PagerDutySink implements Sink {
 
     @Override
     public Receipt tell(Page page) throws InterruptedException {
-        return http.post(address, Map.of("Content-Type", "application/json"), event(page))
+        Receipt receipt = post(page, action(page), page.call());
+        return receipt instanceof Receipt.Told && page.calls() && page.call() > 1
+                ? post(page, RESOLVE, page.call() - 1)
+                : receipt;
+    }
+
+    private static String action(Page page) {
+        return switch (page.kind()) {
+            case OPENED, UPDATED -> TRIGGER;
+            case ACKNOWLEDGED -> "acknowledge";
+            case RESOLVED -> RESOLVE;
+        };
+    }
+
+    @Override
+    public boolean acknowledges() {
+        return true;
+    }
+
+    private Receipt post(Page page, String action, int call) throws InterruptedException {
+        return http.post(address, Map.of("Content-Type", "application/json"), event(page, action, call))
                 .receipt();
     }
 
-    private String event(Page page) {
+    private String event(Page page, String action, int call) {
         return PageJson.text(out -> {
             out.writeStartObject();
             out.writeStringField("routing_key", routingKey.value());
-            out.writeStringField("event_action", page.isResolved() ? "resolve" : "trigger");
-            out.writeStringField("dedup_key", page.key());
-            if (!page.isResolved()) {
+            out.writeStringField("event_action", action);
+            out.writeStringField("dedup_key", call == 1 ? page.key() : page.key() + "-" + call);
+            if (action.equals(TRIGGER)) {
                 out.writeStringField("client", "trainwatch");
                 out.writeObjectFieldStart("payload");
                 out.writeStringField(

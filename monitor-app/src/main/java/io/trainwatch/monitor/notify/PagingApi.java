@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * What people say is not to be told.
  *
  * <ul>
- *   <li>{@code POST /api/v1/alerts/{id}/acknowledge {"by": "anna", "for": "4h"}}: somebody looks after it; only its end is
- *       told further. Both fields may be absent
+ *   <li>{@code POST /api/v1/alerts/{id}/acknowledge {"by": "anna", "for": "4h"}}: somebody looks after it; until the time is
+ *       over only what is worse is told, and the end. Both fields may be absent
  *   <li>{@code GET /api/v1/acknowledgements}
  *   <li>{@code POST /api/v1/silences {"project": "gan-*", "run_id": "*", "detector": "loss_*", "for": "2h", "by": "anna",
  *       "comment": "known"}}: patterns with {@code *} and {@code ?}, at least one; answers 201 with the silence

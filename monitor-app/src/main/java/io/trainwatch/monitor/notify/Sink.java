@@ -23,6 +23,11 @@ interface Sink extends AutoCloseable {
         return 1;
     }
 
+    /** Whether its receiver has a word for an incident that somebody looks after; only then is it told one. */
+    default boolean acknowledges() {
+        return false;
+    }
+
     /** Where it tells, without secrets. */
     String target();
 

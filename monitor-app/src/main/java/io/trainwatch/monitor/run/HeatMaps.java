@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What layers and features did over the whole run, for people: a row for each of at most {@value #ROWS} of them, at most
  * {@value #COLUMNS} stretches of steps. Which rows is decided by the first event that has a measure: all of its layers, or
- * every second, third ... where there are more. Nothing is kept of what a run does not send; a measure takes at most 15 kB.
+ * every second, third ... where there are more. Nothing is kept of what a run does not send; a measure takes at most 17 kB.
  */
 final class HeatMaps implements Persistent {
     static final int ROWS = 24;

@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.run;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -26,6 +27,10 @@ public enum MetricDirection {
 
     private static final List<String> RATE_ENDINGS =
             List.of("accuracy", "precision", "recall", "sensitivity", "specificity", "f1score", "auroc");
+
+    private static final List<String> PRECISIONS = List.of("precision", "specificity");
+
+    private static final List<String> RECALLS = List.of("recall", "sensitivity");
 
     /** What a policy earns: noisy, and worth nothing if it stays lost. */
     private static final Set<String> RETURNS = Set.of("rew", "return", "returns");
@@ -102,6 +107,24 @@ public enum MetricDirection {
     /** Whether the metric is a share of samples, so that their number gives its standard error. */
     public static boolean isRate(String name) {
         return ofName(name) == MAX && any(name, MetricDirection::isRateWord);
+    }
+
+    /** Whether the metric is precision or recall by itself: a threshold trades one for the other. */
+    public static boolean isTraded(String name) {
+        return any(name, word -> endsWithOneOf(word, PRECISIONS) || endsWithOneOf(word, RECALLS));
+    }
+
+    /** Whether both precision and recall are among the names, and another rate that holds them together, as F1 or mAP does. */
+    public static boolean holdTogether(Collection<String> names) {
+        boolean precision = false;
+        boolean recall = false;
+        boolean other = false;
+        for (String name : names) {
+            precision |= any(name, word -> endsWithOneOf(word, PRECISIONS));
+            recall |= any(name, word -> endsWithOneOf(word, RECALLS));
+            other |= isRate(name) && !isTraded(name);
+        }
+        return precision && recall && other;
     }
 
     /** Whether the metric is the return of a policy. */

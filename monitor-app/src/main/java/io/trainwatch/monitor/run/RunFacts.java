@@ -171,11 +171,22 @@ public final class RunFacts implements Persistent {
 
     /** Loss of a model that knows nothing, in nats: ln of the classes or of the vocabulary; NaN where it has none. */
     public double chanceLoss() {
-        boolean entropy = lossFunction == null
-                || lossFunction.toLowerCase(Locale.ROOT).contains("entropy")
-                || lossFunction.toLowerCase(Locale.ROOT).contains("nll");
         long outcomes = classes > 1 ? classes : vocabulary;
-        return outcomes > 1 && entropy ? Math.log((double) outcomes) : Double.NaN;
+        return outcomes > 1 && mayBeEntropy() ? Math.log((double) outcomes) : Double.NaN;
+    }
+
+    /** Whether the loss is declared a cross entropy, or not declared. */
+    public boolean mayBeEntropy() {
+        return lossFunction == null || lossIs("entropy") || lossIs("nll");
+    }
+
+    /** Whether the loss is declared a mean squared error. */
+    public boolean isSquaredError() {
+        return lossIs("mse") || lossIs("squared");
+    }
+
+    private boolean lossIs(String word) {
+        return lossFunction != null && lossFunction.toLowerCase(Locale.ROOT).contains(word);
     }
 
     /** Classes of the task, 0 where not declared. A vocabulary does not count: its tokens are no classes. */

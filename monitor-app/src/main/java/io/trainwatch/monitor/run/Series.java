@@ -33,6 +33,9 @@ public final class Series implements Persistent {
     /** Points that say where a series began. */
     public static final int INITIAL_POINTS = 8;
 
+    /** Scales above the median from which on a point is an outlier. */
+    private static final double OUTLYING = 5;
+
     /** Share of the median below which no scale falls: half a per cent of change is never five scales. */
     private static final double RELATIVE_FLOOR = 1e-3;
 
@@ -57,6 +60,8 @@ public final class Series implements Persistent {
     private double t8 = 8;
     private int baselinePoints;
     private double smallest = Double.NaN;
+    private int outliers;
+    private int above;
     private boolean bucketClosed;
 
     Series(String name, Kind kind) {
@@ -96,6 +101,8 @@ public final class Series implements Persistent {
         score = window.score(x);
         if (trusted()) {
             tail.add(score);
+            outliers = window.above(median + OUTLYING * scale);
+            above = window.above(x);
         }
         window.add(x);
         if (buckets != null) {
@@ -157,6 +164,16 @@ public final class Series implements Persistent {
     /** Robust score of the latest point against those before it, in scales; NaN if it is not finite. */
     public double score() {
         return score;
+    }
+
+    /** Points of the window before the latest that were more than 5 scales above its median; 0 until it is trusted. */
+    public int outliers() {
+        return outliers;
+    }
+
+    /** Points of the window before the latest that were above the latest; 0 until it is trusted. */
+    public int above() {
+        return above;
     }
 
     /** Median of the points before the latest, in the unit of the series (the logarithm undone). */

@@ -61,6 +61,16 @@ public final class DecayingSlope implements Persistent {
         return Double.isInfinite(t) ? Math.copySign(Double.MAX_VALUE, t) : t;
     }
 
+    /**
+     * Whether the series rises by so many standard errors, and by more where few points make the error itself uncertain: the
+     * factor 1 + 10 / df^2, df = points - 2, brings 5 or 6 near the quantiles of Student's t at the same level from df = 3 on;
+     * never below five points.
+     */
+    public boolean rises(double errors) {
+        double df = Math.rint(effectivePoints()) - 2;
+        return df >= 3 && tStatistic() > errors * (1 + 10 / (df * df));
+    }
+
     /** Points that the weights amount to: (sum w)^2 / sum w^2. */
     public double effectivePoints() {
         return weightSquares == 0 ? 0 : weight * weight / weightSquares;

@@ -74,6 +74,21 @@ public final class RobustWindow implements Persistent {
         return size == 0 ? Double.NaN : sorted[0];
     }
 
+    /** How many of the points are above {@code x}. */
+    public int above(double x) {
+        int low = 0;
+        int high = size;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (sorted[middle] > x) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return size - low;
+    }
+
     /** How many scales {@code x} lies above the median; NaN while empty. */
     public double score(double x) {
         return (x - median) / scale;

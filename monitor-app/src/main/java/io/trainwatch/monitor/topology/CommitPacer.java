@@ -3,21 +3,28 @@ package io.trainwatch.monitor.topology;
 /**
  * Spaces out the commits that alerts ask for. A thread that is behind finds an alert between any two commits; if each one
  * asked for the next, the thread would only commit and fall further behind. So at least as much time as the last commit
- * took passes before the next one, and at least 20 ms.
+ * took passes before the next one, and at least 20 ms. Commits that nobody asked for, at the interval of the topology, delay
+ * no alert: they come seldom, and when one of them ended is not known.
  *
  * <p>One for each judging thread: under exactly-once all its tasks commit together. Thread-confined.
  */
 final class CommitPacer {
     private static final long LEAST_GAP_NANOS = 20_000_000;
 
+    private boolean asked;
     private boolean committing;
     private long startedAt;
     private long commits;
     private long nextNotBefore;
 
+    /** A commit is asked for. From now on somebody looks, each millisecond or so, whether it is done. */
+    void asked() {
+        asked = true;
+    }
+
     /** A task writes its states; the others of the thread follow. */
     void committing(long nanoTime) {
-        if (!committing) {
+        if (asked && !committing) {
             committing = true;
             startedAt = nanoTime;
         }
@@ -26,6 +33,7 @@ final class CommitPacer {
     /** The thread is at judging: a commit that had begun is done. */
     void judging(long nanoTime) {
         if (committing) {
+            asked = false;
             committing = false;
             commits++;
             nextNotBefore = nanoTime + Math.max(LEAST_GAP_NANOS, nanoTime - startedAt);

@@ -472,10 +472,11 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private void commit() {
         counters.commitRequested();
+        CommitPacer pacer = pacers.get();
+        pacer.asked();
         context().commit();
         if (commitWatch == null) {
             // A punctuation may come before the commit of its round; the first one after it tells how long it took.
-            CommitPacer pacer = pacers.get();
             long before = pacer.commits();
             commitWatch = context().schedule(Duration.ofMillis(1), PunctuationType.WALL_CLOCK_TIME, t -> {
                 pacer.judging(System.nanoTime());

@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.web;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.HttpStatus;
@@ -11,8 +12,9 @@ import io.trainwatch.monitor.board.RunBoard.Changes;
 import io.trainwatch.monitor.board.RunBoard.Pinned;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
@@ -23,12 +25,15 @@ import org.jspecify.annotations.Nullable;
  * The fleet as it is and as it changes.
  *
  * <ul>
- *   <li>{@code GET /api/v1/fleet}: {@code {"id","now_ms","not_ready","runs":[...]}}, every run as {@link FleetRow} has it
+ *   <li>{@code GET /api/v1/fleet}: {@code {"id","now_ms","not_ready","runs":[...]}}, every run as {@link FleetRow} has it; with
+ *       several instances also {@code "others":[{"instance":"HOST:PORT","runs":[...]}]} ({@link Peers})
  *   <li>{@code GET /api/v1/stream?after=ID}: server-sent events from there on. {@code fleet}: {@code {"id","runs","gone",
  *       "alarm"}}, the rows that changed, ids of runs that left the board, and whether a condition or an open alert did;
  *       {@code reset}: look at the whole fleet again, for the id is of another life of the monitor or too old; {@code
  *       alive} every {@value #ALIVE_SECONDS} s: {@code {"now_ms","not_ready"}}. After a broken connection {@code
- *       Last-Event-ID} does what {@code after} does
+ *       Last-Event-ID} does what {@code after} does. What another instance tells comes as it does, with its address as {@code
+ *       instance}: a run that is gone there may be here. {@code reset} also comes when there is another instance or one less;
+ *       {@code alive} says in {@code others_not_ready} what is wrong with which
  *   <li>{@code GET /api/v1/stream?run=RUN}: the same of one run alone
  *   <li>{@code GET /api/v1/stream?focus=RUN}: of all runs, and every change of this one at once
  * </ul>
@@ -46,6 +51,9 @@ final class LiveApi {
 
     private static final long ALIVE_NS = Duration.ofSeconds(ALIVE_SECONDS).toNanos();
 
+    /** How often is asked which other instances there are. */
+    private static final long OTHERS_NS = Duration.ofSeconds(1).toNanos();
+
     /** Between two messages to a client: fast for an eye, and changes that come together go together. */
     private static final Duration PACE = Duration.ofMillis(100);
 
@@ -54,6 +62,7 @@ final class LiveApi {
 
     private final RunBoard board;
     private final Supplier<Optional<String>> notReady;
+    private final Peers peers;
     private final Semaphore clients = new Semaphore(MAX_CLIENTS);
     private final SseHandler events = new SseHandler(0, this::serve);
     private volatile boolean closed;
@@ -61,9 +70,10 @@ final class LiveApi {
     /** Tells this life of the monitor from others, whose versions mean nothing now. */
     private final String life = Long.toString(ThreadLocalRandom.current().nextLong(1L << 40), Character.MAX_RADIX);
 
-    LiveApi(RunBoard board, Supplier<Optional<String>> notReady) {
+    LiveApi(RunBoard board, Supplier<Optional<String>> notReady, Peers peers) {
         this.board = board;
         this.notReady = notReady;
+        this.peers = peers;
     }
 
     void addTo(RoutesConfig routes) {
@@ -92,7 +102,9 @@ final class LiveApi {
     private void stream(Context context) throws Exception {
         Query query = Query.of(context, "run", "focus", "after");
         String run = query.text("run");
-        if (run != null && board.run(run).isEmpty()) {
+        if (run != null
+                && board.run(run).isEmpty()
+                && peers.others(context, run).isEmpty()) {
             throw Problem.notFound("this monitor judges no run '" + Query.shown(run) + "'");
         }
         if (!String.valueOf(context.header("Accept")).contains("text/event-stream")) {
@@ -119,13 +131,10 @@ final class LiveApi {
     }
 
     private void serve(SseClient client) {
-        try {
-            Context context = client.ctx();
-            String last = context.header("Last-Event-ID");
-            String after = last != null ? last : context.queryParam("after");
-            String run = context.queryParam("run");
-            String focus = context.queryParam("focus");
-            new Follower(client, run == null || run.isEmpty() ? null : run, focus == null ? run : focus).follow(after);
+        Context context = client.ctx();
+        String last = context.header("Last-Event-ID");
+        try (Follower follower = new Follower(client)) {
+            follower.follow(last != null ? last : context.queryParam("after"));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
@@ -138,8 +147,8 @@ final class LiveApi {
     }
 
     /** The version that an id stands for; -1 if it is of another life or none. */
-    private long version(@Nullable String id) {
-        if (id == null || !id.startsWith(life + '-')) {
+    private long version(String id) {
+        if (!id.startsWith(life + '-')) {
             return -1;
         }
         try {
@@ -165,36 +174,42 @@ final class LiveApi {
         out.writeEndArray();
     }
 
-    /** One client and its place. */
-    private final class Follower {
+    /** One client and its place. What is here and what others tell goes to it one message after the other. */
+    private final class Follower implements AutoCloseable {
         private final SseClient client;
         private final @Nullable String onlyRun;
         private final @Nullable String focus;
+        private final Map<String, Relay> relays = new LinkedHashMap<>();
+        private Map<String, String> toldTroubles = Map.of();
         private long told;
         private long toldAll;
         private long allDueNs = System.nanoTime();
         private long aliveDueNs = System.nanoTime();
+        private long othersDueNs = System.nanoTime();
 
-        Follower(SseClient client, @Nullable String onlyRun, @Nullable String focus) {
+        Follower(SseClient client) {
             this.client = client;
-            this.onlyRun = onlyRun;
-            this.focus = focus;
+            String run = client.ctx().queryParam("run");
+            String focused = client.ctx().queryParam("focus");
+            this.onlyRun = run == null || run.isEmpty() ? null : run;
+            this.focus = focused == null ? run : focused;
         }
 
         void follow(@Nullable String after) throws InterruptedException {
-            long from = version(after);
-            if (from < 0) {
-                from = board.version();
-                if (after != null) {
-                    reset(from);
-                }
+            Place place = after == null ? null : Place.of(after);
+            if (place == null) {
+                begin(null);
+            } else if (version(place.own()) < 0
+                    || !place.others().keySet().equals(peers.others(client.ctx(), onlyRun))) {
+                reset();
+            } else {
+                begin(place);
             }
-            told = from;
-            toldAll = from;
             while (!closed && !client.terminated()) {
                 tell();
+                lookAfterOthers();
                 if (System.nanoTime() - aliveDueNs >= 0) {
-                    client.sendEvent("alive", Json.text(this::alive), null);
+                    send("alive", Json.text(this::alive), null);
                     aliveDueNs = System.nanoTime() + ALIVE_NS;
                 }
                 Thread.sleep(PACE.toMillis());
@@ -203,10 +218,67 @@ final class LiveApi {
             }
         }
 
-        private void tell() {
+        /** Goes on from a place; null for from now on. */
+        private synchronized void begin(@Nullable Place place) {
+            told = place == null ? board.version() : version(place.own());
+            toldAll = told;
+            close();
+            for (String address : peers.others(client.ctx(), onlyRun)) {
+                String after = place == null ? null : place.others().get(address);
+                relays.put(address, peers.relay(client.ctx(), address, after, this::passOn));
+            }
+        }
+
+        private synchronized void reset() {
+            begin(null);
+            send(
+                    "reset",
+                    Json.text(out -> {
+                        out.writeStartObject();
+                        out.writeStringField("id", place());
+                        out.writeEndObject();
+                    }),
+                    place());
+        }
+
+        private void lookAfterOthers() {
+            if (System.nanoTime() - othersDueNs < 0) {
+                return;
+            }
+            othersDueNs = System.nanoTime() + OTHERS_NS;
+            if (!relays.keySet().equals(peers.others(client.ctx(), onlyRun))) {
+                reset();
+            }
+            relays.values().forEach(Relay::keepUp);
+            if (!troubles().equals(toldTroubles)) {
+                aliveDueNs = System.nanoTime();
+            }
+        }
+
+        private Map<String, String> troubles() {
+            Map<String, String> troubles = new LinkedHashMap<>();
+            relays.forEach((address, relay) -> {
+                String trouble = relay.trouble();
+                if (trouble != null) {
+                    troubles.put(address, trouble);
+                }
+            });
+            return troubles;
+        }
+
+        private synchronized void passOn(Relay from, String event, ObjectNode message) {
+            if (relays.get(from.address()) != from) {
+                return;
+            }
+            message.put("id", place());
+            message.put("instance", from.address());
+            send(event, message.toString(), place());
+        }
+
+        private synchronized void tell() {
             Changes changes = board.since(toldAll);
             if (!changes.complete()) {
-                reset(changes.version());
+                reset();
                 return;
             }
             boolean all = System.nanoTime() - allDueNs >= 0;
@@ -222,7 +294,7 @@ final class LiveApi {
                 allDueNs = System.nanoTime() + Math.max(250, 1_000L * rows.size() / ROWS_A_SECOND) * 1_000_000;
             }
             if (!rows.isEmpty() || !gone.isEmpty()) {
-                client.sendEvent("fleet", Json.text(out -> message(out, rows, gone, alarm)), id(toldAll));
+                send("fleet", Json.text(out -> message(out, rows, gone, alarm)), place());
             }
         }
 
@@ -237,7 +309,7 @@ final class LiveApi {
         private void message(JsonGenerator out, List<Pinned> rows, List<String> gone, boolean alarm)
                 throws IOException {
             out.writeStartObject();
-            out.writeStringField("id", id(toldAll));
+            out.writeStringField("id", place());
             writeRows(out, rows);
             out.writeArrayFieldStart("gone");
             for (String runId : gone) {
@@ -248,16 +320,35 @@ final class LiveApi {
             out.writeEndObject();
         }
 
-        private void reset(long version) {
-            told = version;
-            toldAll = version;
-            client.sendEvent("reset", String.format(Locale.ROOT, "{\"id\":\"%s\"}", id(version)), id(version));
-        }
-
         private void alive(JsonGenerator out) throws IOException {
             out.writeStartObject();
             writeNow(out);
+            toldTroubles = troubles();
+            if (!relays.isEmpty()) {
+                out.writeObjectFieldStart("others_not_ready");
+                for (Map.Entry<String, String> trouble : toldTroubles.entrySet()) {
+                    out.writeStringField(trouble.getKey(), trouble.getValue());
+                }
+                out.writeEndObject();
+            }
             out.writeEndObject();
+        }
+
+        /** The id of what was told so far. */
+        private String place() {
+            Map<String, String> others = new LinkedHashMap<>();
+            relays.forEach((address, relay) -> others.put(address, relay.id()));
+            return new Place(id(toldAll), others).toString();
+        }
+
+        private synchronized void send(String event, String data, @Nullable String id) {
+            client.sendEvent(event, data, id);
+        }
+
+        @Override
+        public synchronized void close() {
+            relays.values().forEach(Relay::close);
+            relays.clear();
         }
     }
 }

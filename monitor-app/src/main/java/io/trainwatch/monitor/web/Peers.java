@@ -12,6 +12,7 @@ import io.trainwatch.monitor.board.RunBoard;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLDecoder;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -19,7 +20,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -29,14 +32,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes every instance answer for all: a question about a run that another instance judges is asked there, and the lists of
- * runs and of alerts hold those of all instances. Only reading is passed on, and never twice.
+ * Makes every instance answer for all: a question about a run that another instance judges is asked there, the lists of runs
+ * and of alerts hold those of all instances, and so do the fleet and the stream of its changes. Only reading is passed on, and
+ * never twice.
  *
  * <p>Whom to ask is known from Kafka: each instance tells its group an address. It gets the token or cookie of the caller, so all
  * instances need the same one. An instance that does not answer within {@value #LIMIT_MS} ms is named in the header
  * {@value #MISSING} of a list, and makes a question about its runs fail with 502.
  */
-public final class Peers implements Endpoints {
+public final class Peers {
     static final String FORWARDED = "X-Trainwatch-Forwarded";
     static final String MISSING = "X-Trainwatch-Missing";
     /** By what a caller may ask: a token, or the cookie that a browser got for it and that any instance knows. */
@@ -53,6 +57,19 @@ public final class Peers implements Endpoints {
 
         /** Where all other instances are. */
         Set<String> others();
+
+        /** There is no other instance. */
+        Directory ALONE = new Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return Optional.empty();
+            }
+
+            @Override
+            public Set<String> others() {
+                return Set.of();
+            }
+        };
     }
 
     private static final Comparator<JsonNode> OPEN_FIRST = Comparator.<JsonNode>comparingInt(
@@ -75,16 +92,51 @@ public final class Peers implements Endpoints {
             .connectTimeout(Duration.ofMillis(LIMIT_MS))
             .build();
 
-    public Peers(RunBoard board, Directory directory) {
+    Peers(RunBoard board, Directory directory) {
         this.board = board;
         this.directory = directory;
     }
 
-    @Override
-    public void addTo(RoutesConfig routes) {
+    void addTo(RoutesConfig routes) {
         routes.before("/api/v1/runs/*", this::askTheJudge);
         routes.after("/api/v1/runs", context -> addTheirs(context, "runs", LATEST_START_FIRST));
         routes.after("/api/v1/alerts", context -> addTheirs(context, "alerts", OPEN_FIRST));
+        routes.after("/api/v1/fleet", this::addTheirFleets);
+    }
+
+    /** Who judges runs beside this instance, or one run if it is named: nobody, if another instance asks this one. */
+    Set<String> others(Context context, @Nullable String run) {
+        if (isForwarded(context)) {
+            return Set.of();
+        }
+        return run == null
+                ? directory.others()
+                : directory.judgeOf(run).map(Set::of).orElse(Set.of());
+    }
+
+    /** What another instance tells to whoever asked for a stream here, after an id; null for from now on. */
+    Relay relay(Context context, String address, @Nullable String after, Relay.Ear ear) {
+        List<String> asked = new ArrayList<>();
+        for (String name : List.of("run", "focus")) {
+            String value = context.queryParam(name);
+            if (value != null) {
+                asked.add(name + '=' + URLEncoder.encode(value, StandardCharsets.UTF_8));
+            }
+        }
+        return new Relay(
+                address,
+                client,
+                id -> {
+                    List<String> query = new ArrayList<>(asked);
+                    if (id != null) {
+                        query.add("after=" + URLEncoder.encode(id, StandardCharsets.UTF_8));
+                    }
+                    return request(context, address, String.join("&", query))
+                            .header("Accept", "text/event-stream")
+                            .build();
+                },
+                after,
+                ear);
     }
 
     private void askTheJudge(Context context) {
@@ -98,7 +150,7 @@ public final class Peers implements Endpoints {
         }
         try {
             HttpResponse<byte[]> answer =
-                    client.send(request(context, judge.get()), HttpResponse.BodyHandlers.ofByteArray());
+                    client.send(request(context, judge.get()).build(), HttpResponse.BodyHandlers.ofByteArray());
             context.status(answer.statusCode())
                     .contentType(answer.headers().firstValue("Content-Type").orElse("application/json"))
                     .result(answer.body());
@@ -129,29 +181,17 @@ public final class Peers implements Endpoints {
     }
 
     private void addTheirs(Context context, String list, Comparator<JsonNode> order) throws IOException {
-        Set<String> others =
-                isForwarded(context) || context.statusCode() != HttpStatus.OK.getCode() ? Set.of() : directory.others();
-        String own = context.result();
-        if (others.isEmpty() || own == null || !(json.readTree(own) instanceof ObjectNode answer)) {
+        Map<String, JsonNode> theirs = askOthers(context);
+        ObjectNode answer = theirs.isEmpty() ? null : own(context);
+        if (answer == null) {
             return;
         }
         List<JsonNode> all = new ArrayList<>();
         answer.path(list).forEach(all::add);
         boolean more = answer.has("next");
-        List<String> missing = new ArrayList<>();
-        List<CompletableFuture<HttpResponse<String>>> asked = new ArrayList<>();
-        List<String> addresses = List.copyOf(others);
-        for (String address : addresses) {
-            asked.add(ask(context, address));
-        }
-        for (int i = 0; i < addresses.size(); i++) {
-            JsonNode theirs = parse(addresses.get(i), asked.get(i));
-            if (theirs == null) {
-                missing.add(addresses.get(i));
-            } else {
-                theirs.path(list).forEach(all::add);
-                more |= theirs.has("next");
-            }
+        for (JsonNode one : theirs.values()) {
+            one.path(list).forEach(all::add);
+            more |= one.has("next");
         }
         all.sort(order);
         int limit = RunsApi.limit(context);
@@ -166,15 +206,56 @@ public final class Peers implements Endpoints {
                     last.path("started_at_ms").asLong() + ":"
                             + last.path("run_id").asText());
         }
+        context.result(json.writeValueAsString(answer));
+    }
+
+    private void addTheirFleets(Context context) throws IOException {
+        Map<String, JsonNode> theirs = askOthers(context);
+        ObjectNode answer = theirs.isEmpty() ? null : own(context);
+        if (answer == null) {
+            return;
+        }
+        Map<String, String> ids = new LinkedHashMap<>();
+        ArrayNode others = answer.putArray("others");
+        theirs.forEach((address, fleet) -> {
+            ids.put(address, fleet.path("id").asText());
+            others.addObject()
+                    .put("instance", address)
+                    .set("runs", fleet.has("runs") ? fleet.get("runs") : json.createArrayNode());
+        });
+        answer.put("id", new Place(answer.path("id").asText(), ids).toString());
+        context.result(json.writeValueAsString(answer));
+    }
+
+    private @Nullable ObjectNode own(Context context) throws JsonProcessingException {
+        String own = context.result();
+        return own != null && json.readTree(own) instanceof ObjectNode answer ? answer : null;
+    }
+
+    /** The same question to all others: their answers by address, nothing from one that does not answer, which is named. */
+    private Map<String, JsonNode> askOthers(Context context) {
+        Map<String, CompletableFuture<HttpResponse<String>>> asked = new LinkedHashMap<>();
+        if (context.statusCode() == HttpStatus.OK.getCode()) {
+            others(context, null).forEach(address -> asked.put(address, ask(context, address)));
+        }
+        Map<String, JsonNode> answers = new LinkedHashMap<>();
+        List<String> missing = new ArrayList<>();
+        asked.forEach((address, answer) -> {
+            JsonNode theirs = parse(address, answer);
+            if (theirs == null) {
+                missing.add(address);
+            }
+            answers.put(address, theirs == null ? json.createObjectNode() : theirs);
+        });
         if (!missing.isEmpty()) {
             context.header(MISSING, String.join(", ", missing));
         }
-        context.result(json.writeValueAsString(answer));
+        return answers;
     }
 
     private CompletableFuture<HttpResponse<String>> ask(Context context, String address) {
         try {
-            return client.sendAsync(request(context, address), HttpResponse.BodyHandlers.ofString());
+            return client.sendAsync(request(context, address).build(), HttpResponse.BodyHandlers.ofString());
         } catch (IllegalArgumentException e) {
             return CompletableFuture.failedFuture(e);
         }
@@ -193,8 +274,11 @@ public final class Peers implements Endpoints {
         return null;
     }
 
-    private static HttpRequest request(Context context, String address) {
-        String query = context.queryString();
+    private static HttpRequest.Builder request(Context context, String address) {
+        return request(context, address, context.queryString());
+    }
+
+    private static HttpRequest.Builder request(Context context, String address, @Nullable String query) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(
                         "http://" + address + context.req().getRequestURI() + (query == null ? "" : "?" + query)))
                 .timeout(Duration.ofMillis(LIMIT_MS))
@@ -205,7 +289,7 @@ public final class Peers implements Endpoints {
                 request.header(right, given);
             }
         }
-        return request.build();
+        return request;
     }
 
     private static boolean isForwarded(Context context) {

@@ -44,10 +44,13 @@ final class Runbook {
                 <meta charset="utf-8">
                 <meta name="viewport" content="width=device-width, initial-scale=1">
                 <title>trainwatch runbook</title>
+                <link rel="icon" href="/page/icon.svg" type="image/svg+xml">
                 <link rel="stylesheet" href="/page/page.css">
+                <script src="/page/theme.js"></script>
                 </head>
                 <body>
-                <main>
+                <header id="bar"><a class="brand" href="/">trainwatch</a></header>
+                <main class="text">
                 %s</main>
                 </body>
                 </html>

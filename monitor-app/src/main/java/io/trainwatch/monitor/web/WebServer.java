@@ -61,6 +61,7 @@ public final class WebServer implements AutoCloseable {
     private final Supplier<Optional<String>> notReady;
     private final List<Endpoints> more;
     private final ExpositionFormats formats = ExpositionFormats.init();
+    private final Peers peers;
     private final LiveApi live;
     private final @Nullable SessionCookie session;
     private final Javalin javalin;
@@ -70,21 +71,35 @@ public final class WebServer implements AutoCloseable {
             RunBoard board,
             PrometheusRegistry metrics,
             Supplier<Optional<String>> notReady,
+            Peers.Directory directory,
             List<Endpoints> more) {
         this.settings = settings;
         this.metrics = metrics;
         this.notReady = notReady;
-        this.live = new LiveApi(board, notReady);
+        this.peers = new Peers(board, directory);
+        this.live = new LiveApi(board, notReady, peers);
         BearerToken token = settings.token();
         this.session = token == null ? null : new SessionCookie(token, InstantSource.system());
         this.more = List.copyOf(more);
         javalin = Javalin.create(config -> configure(config, board));
     }
 
+    /** Starts to serve the runs of a monitor that has no other instance. */
+    public static WebServer start(
+            HttpSettings settings,
+            RunBoard board,
+            PrometheusRegistry metrics,
+            Supplier<Optional<String>> notReady,
+            List<Endpoints> more)
+            throws IOException {
+        return start(settings, board, metrics, notReady, Peers.Directory.ALONE, more);
+    }
+
     /**
      * Starts to serve.
      *
      * @param notReady why this monitor cannot judge now, empty if it can
+     * @param directory where the other instances of the monitor are
      * @param more what else answers, e.g. the intake of events
      * @throws IOException if the port is taken or the host is not one of this machine; the message says so
      */
@@ -93,9 +108,10 @@ public final class WebServer implements AutoCloseable {
             RunBoard board,
             PrometheusRegistry metrics,
             Supplier<Optional<String>> notReady,
+            Peers.Directory directory,
             List<Endpoints> more)
             throws IOException {
-        WebServer server = new WebServer(settings, board, metrics, notReady, more);
+        WebServer server = new WebServer(settings, board, metrics, notReady, directory, more);
         try {
             server.javalin.start(settings.host(), settings.port());
         } catch (RuntimeException e) {
@@ -160,6 +176,7 @@ public final class WebServer implements AutoCloseable {
         config.routes.get("/health/ready", this::ready);
         RunsApi.addTo(config.routes, board);
         live.addTo(config.routes);
+        peers.addTo(config.routes);
         more.forEach(part -> part.addTo(config.routes));
 
         config.routes.exception(Problem.class, Problem::answer);

@@ -41,15 +41,23 @@ class MonitorIT {
     @TempDir
     static Path dir;
 
+    private static Path config;
     private static Process monitor;
     private static String url;
     private static String brokers;
 
     @BeforeAll
     static void start() throws IOException {
+        config = Files.writeString(dir.resolve("trainwatch.yaml"), """
+                notify:
+                  sinks:
+                    - {name: here, type: log}
+                """);
         monitor = launch(
                 "monitor",
                 "monitor",
+                "--config",
+                config.toString(),
                 "--embedded-kafka",
                 "--data-dir",
                 dir.resolve("my data").toString(),
@@ -122,6 +130,38 @@ class MonitorIT {
 
     @Test
     @Order(3)
+    void a_run_that_breaks_pages_and_a_person_says_that_they_look_after_it_and_what_is_not_to_be_told() throws Exception {
+        TrainingRun run = Trainwatch.run("r2").project("vision").start("kafka:" + brokers);
+        try {
+            run.step(1, Double.NaN);
+            await().atMost(LIMIT)
+                    .until(() -> (out("monitor") + err("monitor")).contains("critical non_finite_loss in r2: "));
+            await().atMost(LIMIT).until(() -> get("/api/v1/runs/r2/alerts").body().contains("firing"));
+
+            assertThat(ended("ack", "--run", "r2", "--by", "anna", "--for", "8h", "--url", url))
+                    .matches("anna looks after non_finite_loss in run r2 until \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d \\S+: only what is"
+                            + " worse is told until then, and its end\\.\n");
+        } finally {
+            run.close();
+        }
+        String silenced = ended("silence", "--project", "scratch-*", "--for", "2h", "--comment", "trying", "--url", url);
+        assertThat(silenced)
+                .matches("Nobody is told of alerts in project scratch-\\* until [^(]+ \\(trying\\); trainwatch silence"
+                        + " --end [0-9a-f]{16} ends it sooner\\.\n");
+        String id = silenced.replaceAll("(?s).*--end (\\S+).*", "$1");
+        assertThat(ended("silence", "--list", "--url", url))
+                .matches(id + "  alerts in project scratch-\\* until .* \\(trying\\)\n");
+        assertThat(ended("silence", "--list", "--output", "json", "--url", url))
+                .startsWith("{\"silences\":[{\"id\":\"" + id + "\"");
+        assertThat(ended("silence", "--end", id, "--url", url))
+                .isEqualTo("Silence " + id + " is over: what still fires is told now.\n");
+        assertThat(ended("silence", "--list", "--url", url)).isEqualTo("Nothing is silenced.\n");
+        assertThat(ended("notify", "test", "--config", config.toString()))
+                .matches("here \\(log\\): told, after \\d+ ms\n");
+    }
+
+    @Test
+    @Order(4)
     void a_second_monitor_on_the_same_port_does_not_start_and_says_why() throws Exception {
         Process second =
                 launch("second", "monitor", "--bootstrap-servers", brokers, "--http-port", url.replaceFirst(".*:", ""));
@@ -139,7 +179,7 @@ class MonitorIT {
     }
 
     @Test
-    @Order(4)
+    @Order(5)
     void sigterm_ends_it_in_order_and_in_time() throws Exception {
         String before = err("monitor");
         monitor.destroy();
@@ -161,6 +201,18 @@ class MonitorIT {
         }
         assertThat(tail.exitValue()).as(err("tail")).isZero();
         return out("tail");
+    }
+
+    /** What a command printed that ended well. */
+    private static String ended(String... arguments) throws Exception {
+        Process process = launch("command", arguments);
+        try {
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(process.exitValue()).as(err("command")).isZero();
+        return out("command");
     }
 
     private static Process launch(String name, String... arguments) throws IOException {

@@ -209,7 +209,7 @@ class ContainerFilesTest {
             variables.replaceAll((name, value) -> value.replace("$(POD_NAME)", "trainwatch-0"));
             var unused = Configuration.read(null, variables, Map.of());
         }
-        assertThat(environments.get("monitor")).hasSize(6);
+        assertThat(environments.get("monitor")).hasSize(5);
         assertThat(environments.get("statefulset")).hasSize(7);
         assertThat(Files.readString(ROOT.resolve("monitor-app/src/main/distribution/bin/trainwatch")))
                 .contains("${" + LAUNCHER_VARIABLE + ":-}");

@@ -194,6 +194,11 @@ class DashboardsTest {
                         .results()
                         .map(link -> link.group(1)))
                 .allMatch(uids::contains);
+        assertThat(Pattern.compile("\\$\\{page}/#([^$]+)")
+                        .matcher(text)
+                        .results()
+                        .map(link -> link.group(1)))
+                .allMatch("/run/"::equals);
         assertThat(text).contains("\"url\":\"${page}/runbook\"", "\"url\":\"${page}/");
     }
 

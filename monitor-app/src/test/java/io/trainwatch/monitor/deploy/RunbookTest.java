@@ -18,9 +18,10 @@ class RunbookTest {
     private static final Pattern ENTRY = Pattern.compile("(?ms)^### (\\S+)\n(.*?)(?=^##|\\z)");
 
     @Test
-    void every_detector_and_every_alerting_rule_has_an_entry_and_there_are_no_others() throws IOException {
+    void every_detector_and_what_the_monitor_says_of_itself_and_every_alerting_rule_has_an_entry_and_there_are_no_others() throws IOException {
         List<String> expected = new ArrayList<>(
                 DetectorCatalogue.defaults().stream().map(Detector::name).toList());
+        expected.addAll(List.of("monitor_stalled", "monitor_behind"));
         expected.addAll(Documents.alerts());
 
         assertThat(entries()).extracting(entry -> entry.group(1)).containsExactlyElementsOf(expected);

@@ -6,6 +6,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream.Scenario;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -199,5 +200,51 @@ class LossDivergenceTest implements DetectorContract {
         assertThat(judging.only(LOSS_DIVERGENCE).highest()).isEqualTo(Severity.info);
         assertThat(judging.only(LOSS_DIVERGENCE).scope()).isEqualTo("losses/kl_loss");
         assertThat(judging.only(LOSS_DIVERGENCE).first().getSuppressedBy()).isEqualTo("component_of_loss");
+    }
+
+    @Test
+    void a_loss_of_few_epochs_that_turns_and_rises_is_told_long_before_there_are_blocks() {
+        double[] epochs = {
+            2.58, 2.38, 1.65, 1.3, 1.1, 0.89, 0.67, 0.5, 0.34, 0.21, 0.11, 0.069, 0.061, 0.067, 0.11, 0.2, 0.33, 0.46, 0.55
+        };
+        Judging.Episode turned = Judging.of(run -> {
+                    for (double loss : epochs) {
+                        run.step(loss);
+                    }
+                })
+                .only(LOSS_DIVERGENCE);
+        assertThat(turned.onsetStep()).isEqualTo(14);
+        assertThat(turned.openedStep()).isEqualTo(19);
+        assertThat(turned.highest()).isEqualTo(Severity.warning);
+        assertThat(turned.message()).isEqualTo("loss rises since step 14: 0.4467 now, 0.06567 at its best, 17.8 % of its progress lost");
+    }
+
+    @Test
+    void noise_about_a_floor_of_few_epochs_is_no_turn() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 200; seed++) {
+            Random random = new Random(seed);
+            alarmed += Judging.of(run -> run.loss(step -> 0.1 * Math.exp(0.5 * random.nextGaussian()) + 2 / (double) step)
+                            .steps(60))
+                    .alarms(LOSS_DIVERGENCE)
+                    .size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void what_falls_a_hundred_times_its_start_below_zero_has_no_floor() {
+        Judging.Episode bottomless =
+                Judging.of(run -> run.loss(step -> 2 - Math.pow(step / 10.0, 3)).steps(200)).only(LOSS_DIVERGENCE);
+        assertThat(bottomless.highest()).isEqualTo(Severity.critical);
+        assertThat(bottomless.message()).endsWith("and began at 1.838: what is minimised has no floor");
+    }
+
+    @Test
+    void a_log_likelihood_below_zero_has_one() {
+        assertThat(Judging.of(run -> run.loss(step -> 2 - 20 * (1 - Math.exp(-step / 100.0)) + run.noise(0.1))
+                                .steps(800))
+                        .episodes(LOSS_DIVERGENCE))
+                .isEmpty();
     }
 }

@@ -7,6 +7,7 @@ import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.Judging;
 import io.trainwatch.monitor.RunStream.Scenario;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -100,6 +101,35 @@ class LossSpikeTest implements DetectorContract {
             }
             run.step(3.8).steps(300);
         });
+    }
+
+    /** As with batches of one: mostly near nothing, one in eight about one. */
+    private static double ofOneSample(Random random) {
+        return random.nextInt(8) == 0 ? 1 + 0.3 * random.nextGaussian() : 0.05 * Math.exp(random.nextGaussian());
+    }
+
+    @Test
+    void batches_of_one_jump_all_the_time() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 20; seed++) {
+            Random random = new Random(seed);
+            alarmed += Judging.of(run -> run.loss(step -> ofOneSample(random)).steps(4000))
+                    .alarms(LOSS_SPIKE)
+                    .size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void a_spike_above_all_that_batches_of_one_do_is_found() {
+        Random random = new Random(1);
+        Judging.Episode spike = Judging.of(run -> run.loss(step -> ofOneSample(random))
+                        .steps(1000)
+                        .steps(5, (body, step) -> body.setLoss(8.0))
+                        .steps(300))
+                .only(LOSS_SPIKE);
+        assertThat(spike.onsetStep()).isEqualTo(1001);
+        assertThat(spike.openedStep()).isBetween(1001L, 1003L);
     }
 
     @Test
@@ -263,5 +293,16 @@ class LossSpikeTest implements DetectorContract {
                 .steps(8200));
         assertThat(judging.only(LOSS_SPIKE).highest()).isEqualTo(Severity.info);
         assertThat(judging.only(LOSS_SPIKE).first().getSuppressedBy()).isEqualTo("at_floor");
+    }
+
+    @Test
+    void a_spike_of_a_component_is_info_while_the_whole_is_logged() {
+        Judging.Episode spike = Judging.of(run -> run.steps(
+                        600,
+                        (body, step) -> body.setLosses(
+                                Map.of("dfl_loss", 1 + run.noise(0.01) + (step > 500 && step < 510 ? 1 : 0)))))
+                .only(LOSS_SPIKE);
+        assertThat(spike.highest()).isEqualTo(Severity.info);
+        assertThat(spike.first().getSuppressedBy()).isEqualTo("component_of_loss");
     }
 }

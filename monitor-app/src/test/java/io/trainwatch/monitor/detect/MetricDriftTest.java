@@ -235,14 +235,29 @@ class MetricDriftTest implements DetectorContract {
     }
 
     @Test
-    void a_return_that_collapses_and_stays_down_is_found_in_means_of_32_points() {
+    void a_return_that_collapses_and_stays_down_is_found_when_a_quarter_of_all_returns_are_low() {
         Judging.Episode collapse = Judging.of(run -> rewarded(
                         run, step -> Math.min(500, step / 4.0) * (step > 3200 ? 0.1 : 1) * (1 + run.noise(0.2))))
                 .only(METRIC_DRIFT);
         assertThat(collapse.scope()).isEqualTo("metrics/reward");
-        assertThat(collapse.openedStep()).isEqualTo(3296);
-        assertThat(collapse.onsetStep()).isEqualTo(3232);
+        assertThat(collapse.onsetStep()).isBetween(3200L, 3400L);
+        // A quarter of all returns are low at 4,270: four thirds of 3,200.
+        assertThat(collapse.openedStep()).isBetween(4270L, 4500L);
         assertThat(collapse.highest()).isEqualTo(Severity.warning);
+    }
+
+    @Test
+    void a_run_of_few_returns_is_judged_in_means_of_8() {
+        Judging.Episode collapse = Judging.of(run -> {
+                    run.started(body -> body.setTask("rl"));
+                    run.steps(
+                            250,
+                            (body, step) -> body.setMetrics(Map.of(
+                                    "reward", (step > 160 ? 9 : Math.min(200, 5.0 * step)) * (1 + run.noise(0.03)))));
+                })
+                .only(METRIC_DRIFT);
+        assertThat(collapse.onsetStep()).isEqualTo(168);
+        assertThat(collapse.openedStep()).isEqualTo(224);
     }
 
     @Test
@@ -312,5 +327,39 @@ class MetricDriftTest implements DetectorContract {
     void what_is_missing_is_said() {
         assertThat(Judging.of(run -> run.steps(5)).notChecked(METRIC_DRIFT))
                 .isEqualTo("evaluation_completed.metrics beside the loss");
+    }
+
+    @Test
+    void a_policy_that_mostly_acts_at_random_has_nothing_to_lose() {
+        assertThat(Judging.of(run -> {
+                            run.started(body -> body.setTask("rl"));
+                            run.steps(
+                                    4800,
+                                    (body, step) -> body.setMetrics(Map.of(
+                                            "ep_rew_mean",
+                                            step > 3000 ? 5 + run.noise(1) : step / 10.0,
+                                            "rollout/exploration_rate",
+                                            0.5)));
+                        })
+                        .episodes(METRIC_DRIFT))
+                .isEmpty();
+    }
+
+    @Test
+    void precision_that_recall_gains_from_is_no_fall_where_another_metric_holds_them_together() {
+        Map<String, Double> before = Map.of("precision", 0.9, "recall", 0.1, "mAP50", 0.4);
+        Map<String, Double> after = Map.of("precision", 0.5, "recall", 0.6, "mAP50", 0.45);
+        assertThat(Judging.of(run -> traded(run, before, after)).episodes(METRIC_DRIFT))
+                .isEmpty();
+        assertThat(Judging.of(run -> traded(run, Map.of("precision", 0.9), Map.of("precision", 0.5)))
+                        .only(METRIC_DRIFT)
+                        .scope())
+                .isEqualTo("val/precision");
+    }
+
+    private static void traded(RunStream run, Map<String, Double> before, Map<String, Double> after) {
+        for (int i = 0; i < 30; i++) {
+            run.steps(10).evaluation(i < 20 ? before : after, body -> body.setNumSamples(1000L));
+        }
     }
 }

@@ -202,4 +202,85 @@ class NotLearningTest implements DetectorContract {
         assertThat(Judging.of(learnedAtOnce(0.55, 0.55)).only(NOT_LEARNING).openedStep())
                 .isEqualTo(500);
     }
+
+    /** The first point of a model that knew nothing, and from the second on a floor. */
+    private static Scenario fellAtOnce(double first, double floor, String lossFunction) {
+        return run -> {
+            run.started(body -> body.setLossFunction(lossFunction)).step(first);
+            run.loss(step -> floor + run.noise(0.02)).steps(1100);
+        };
+    }
+
+    @Test
+    void what_the_first_point_alone_lies_above_was_learned_at_once() {
+        assertThat(Judging.of(fellAtOnce(1.3, 0.6, "mse")).episodes(NOT_LEARNING))
+                .isEmpty();
+        assertThat(Judging.of(fellAtOnce(3, 1.2, null)).episodes(NOT_LEARNING)).isEmpty();
+    }
+
+    @Test
+    void a_first_point_within_the_noise_says_nothing() {
+        assertThat(Judging.of(fellAtOnce(0.65, 0.6, "mse")).only(NOT_LEARNING).openedStep())
+                .isEqualTo(500);
+    }
+
+    @Test
+    void what_fell_at_once_to_what_a_constant_answer_has_learned_nothing_though_nobody_declared_the_classes() {
+        assertThat(Judging.of(fellAtOnce(5, Math.log(2), null)).only(NOT_LEARNING).message())
+                .endsWith("now, which is what a constant answer has (ln 2)");
+        assertThat(Judging.of(fellAtOnce(8, Math.log(10), "cross_entropy"))
+                        .only(NOT_LEARNING)
+                        .message())
+                .endsWith("now, which is what a constant answer has (ln 10)");
+        assertThat(Judging.of(fellAtOnce(5, 1, "mse")).only(NOT_LEARNING).message())
+                .endsWith("now, which is what a constant answer has (1: the variance of targets of unit variance)");
+    }
+
+    @Test
+    void below_chance_with_first_points_too_noisy_to_tell_where_it_began_has_learned() {
+        // Batches of one: the first three points are below ln 2 by luck.
+        assertThat(Judging.of(run -> {
+                            run.started(body -> body.setNumClasses(2))
+                                    .step(0.4)
+                                    .step(0.3)
+                                    .step(0.5);
+                            run.loss(step -> Math.max(0, 0.3 + run.noise(0.25))).steps(1100);
+                        })
+                        .episodes(NOT_LEARNING))
+                .isEmpty();
+    }
+
+    @Test
+    void an_evaluation_loss_that_falls_says_that_the_run_learns_however_noisy_its_training_loss() {
+        assertThat(Judging.of(run -> evaluated(run, 0.7, 0.6)).episodes(NOT_LEARNING))
+                .isEmpty();
+        assertThat(Judging.of(run -> evaluated(run, 0.7, 0.7)).only(NOT_LEARNING).highest())
+                .isEqualTo(Severity.warning);
+    }
+
+    private static void evaluated(RunStream run, double first, double later) {
+        run.loss(step -> 0.7 + run.noise(0.1));
+        for (int i = 0; i < 11; i++) {
+            run.steps(100).evaluation(i == 0 ? first : later);
+        }
+    }
+
+    @Test
+    void few_points_that_cannot_exclude_a_tenth_of_progress_are_waited_for() {
+        // Every fiftieth step: 20 points at step 1,000, 200 at 10,000.
+        Judging judging = Judging.of(run -> run.loggedEvery(50)
+                .loss(step -> 0.6 + run.noise(0.12))
+                .steps(12_000));
+        assertThat(judging.only(NOT_LEARNING).openedStep()).isBetween(4000L, 12_000L);
+    }
+
+    @Test
+    void where_a_step_is_an_epoch_twenty_of_them_are_enough() {
+        assertThat(Judging.of(run -> run.started(body -> body.setStepsPerEpoch(1L))
+                                .loss(step -> 0.693 + run.noise(0.0005))
+                                .steps(40))
+                        .only(NOT_LEARNING)
+                        .openedStep())
+                .isEqualTo(20);
+    }
 }

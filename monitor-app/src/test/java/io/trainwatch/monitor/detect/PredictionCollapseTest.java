@@ -259,11 +259,40 @@ class PredictionCollapseTest implements DetectorContract {
                 .isEmpty();
     }
 
+    @Test
+    void a_generator_that_only_ever_loses_ground_is_a_warning_though_the_discriminator_is_never_sure() {
+        // Where d_loss is a tenth of its start and g_loss ten times its own, the generator learns nothing.
+        Judging.Episode beaten = Judging.of(
+                        run -> gan(run, "gan", step -> step <= 300 ? 1 : 10, step -> step <= 300 ? 1.4 : 0.14))
+                .only(PREDICTION_COLLAPSE);
+        assertThat(beaten.scope()).isEqualTo("losses/d_loss");
+        assertThat(beaten.openedStep()).isEqualTo(801);
+        assertThat(beaten.onsetStep()).isEqualTo(301);
+    }
+
+    @Test
+    void a_game_in_which_only_one_loss_moves_is_balanced() {
+        assertThat(Judging.of(run -> gan(run, "gan", step -> 1, step -> step <= 300 ? 1.4 : 0.14))
+                        .episodes(PREDICTION_COLLAPSE))
+                .isEmpty();
+        assertThat(Judging.of(run -> gan(run, "gan", step -> step <= 300 ? 1 : 10, step -> 1.4))
+                        .episodes(PREDICTION_COLLAPSE))
+                .isEmpty();
+        assertThat(Judging.of(run -> gan(run, "gan", step -> 10, step -> 0.14)).episodes(PREDICTION_COLLAPSE))
+                .isEmpty();
+    }
+
     private static void gan(RunStream run, String profile, LongToDoubleFunction discriminator) {
+        gan(run, profile, step -> 0.01, discriminator);
+    }
+
+    private static void gan(
+            RunStream run, String profile, LongToDoubleFunction generator, LongToDoubleFunction discriminator) {
         run.started(body -> body.setMetricProfile(profile));
         run.steps(1000, (body, step) -> {
             body.setLoss(null);
-            body.setLosses(Map.of("g_loss", 0.01, "d_loss", discriminator.applyAsDouble(step)));
+            body.setLosses(
+                    Map.of("g_loss", generator.applyAsDouble(step), "d_loss", discriminator.applyAsDouble(step)));
         });
     }
 

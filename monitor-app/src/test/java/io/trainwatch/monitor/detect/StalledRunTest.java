@@ -68,6 +68,79 @@ class StalledRunTest implements DetectorContract {
     }
 
     @Test
+    void a_host_of_several_that_goes_silent_with_the_progress_is_named_and_critical() {
+        Judging.Episode lost = Judging.of(run -> {
+                    run.steps(95);
+                    beatOfHosts(run, "gpu-1", "gpu-2", "gpu-3");
+                    run.steps(5);
+                    for (int i = 0; i < 10; i++) {
+                        beatOfHosts(run, "gpu-1", "gpu-3");
+                        run.silence(9);
+                    }
+                })
+                .only(STALLED_RUN);
+
+        assertThat(lost.first().getSeverity()).isEqualTo(Severity.critical);
+        assertThat(lost.message())
+                .startsWith("host lost: no heartbeat from gpu-2 for 6")
+                .contains(" s, while 2 of 3 hosts go on, and no progress for 60 s after step 100: that host, its network or"
+                        + " the processes there are gone");
+    }
+
+    @Test
+    void hosts_that_left_while_the_run_went_on_or_that_all_go_on_are_no_loss() {
+        Judging.Episode hang = Judging.of(run -> {
+                    run.steps(50);
+                    beatOfHosts(run, "left", "stays");
+                    for (int i = 0; i < 5; i++) {
+                        run.steps(10);
+                        beatOfHosts(run, "stays", "late");
+                    }
+                    for (int i = 0; i < 8; i++) {
+                        beatOfHosts(run, "stays", "late");
+                        run.silence(9);
+                    }
+                })
+                .only(STALLED_RUN);
+
+        assertThat(hang.highest()).isEqualTo(Severity.warning);
+        assertThat(hang.message()).startsWith("hang: no progress for 60 s after step 100");
+    }
+
+    @Test
+    void all_hosts_are_named_where_all_are_lost() {
+        assertThat(Judging.of(run -> {
+                            run.steps(100);
+                            beatOfHosts(run, "a", "b", "c", "d", "e", "f");
+                            run.silence(100);
+                        })
+                        .only(STALLED_RUN)
+                        .message())
+                .contains("the process, its host (a, b, c, d and 2 more) or the network is gone");
+    }
+
+    /** One heartbeat of each, at the same moment. */
+    private static void beatOfHosts(RunStream run, String... hosts) {
+        for (int rank = 0; rank < hosts.length; rank++) {
+            Heartbeat body = new Heartbeat();
+            body.setPhase("train");
+            body.setIntervalSeconds(10.0);
+            String host = hosts[rank];
+            if (rank == 0) {
+                run.sends(event -> {
+                    event.setHost(host);
+                    event.setBody(body);
+                });
+            } else {
+                run.ofRank(rank, event -> {
+                    event.setHost(host);
+                    event.setBody(body);
+                });
+            }
+        }
+    }
+
+    @Test
     void without_heartbeats_it_cannot_be_told_and_is_a_warning() {
         Judging.Episode silent = Judging.of(run -> run.steps(100).silence(100)).only(STALLED_RUN);
         assertThat(silent.highest()).isEqualTo(Severity.warning);

@@ -64,6 +64,32 @@ class TrainValDivergenceTest implements DetectorContract {
     }
 
     @Test
+    void noise_of_six_percent_about_a_floor_that_was_reached_at_once_is_no_turn() {
+        int alarmed = 0;
+        for (int seed = 0; seed < 200; seed++) {
+            Random random = new Random(seed);
+            Judging judging = Judging.of(run -> {
+                for (int i = 1; i <= 40; i++) {
+                    run.steps(2).evaluation((i == 1 ? 0.5 : 0.1) * (1 + 0.06 * random.nextGaussian()));
+                }
+            });
+            alarmed += judging.alarms(TRAIN_VAL_DIVERGENCE).size();
+        }
+        assertThat(alarmed).isLessThanOrEqualTo(4);
+    }
+
+    @Test
+    void a_turn_is_found_through_noise_of_six_percent_once_it_stands_out() {
+        Random random = new Random(3);
+        Judging judging = Judging.of(run -> {
+            for (int i = 1; i <= 40; i++) {
+                run.steps(10).evaluation((1 + 0.03 * Math.abs(i - 12)) * (1 + 0.06 * random.nextGaussian()));
+            }
+        });
+        assertThat(judging.only(TRAIN_VAL_DIVERGENCE).openedStep()).isBetween(150L, 300L);
+    }
+
+    @Test
     void a_training_loss_that_rises_too_is_no_overfitting() {
         Judging judging = Judging.of(run -> {
             run.loss(step -> 2 + step / 1000.0);
@@ -203,5 +229,27 @@ class TrainValDivergenceTest implements DetectorContract {
                         })
                         .episodes(TRAIN_VAL_DIVERGENCE))
                 .isEmpty();
+    }
+
+    @Test
+    void a_line_through_noise_that_never_rises_three_times_is_found_too() {
+        // Every second evaluation is lower than the one before, and each is higher than the one before that.
+        Judging.Episode overfit = Judging.of(
+                        run -> evaluated(run, 40, i -> i <= 6 ? 1.5 - 0.05 * i : 1.2 + 0.02 * (i - 6) + 0.06 * (i % 2)))
+                .only(TRAIN_VAL_DIVERGENCE);
+        assertThat(overfit.onsetStep()).isEqualTo(600);
+        assertThat(overfit.openedStep()).isBetween(1200L, 2000L);
+    }
+
+    @Test
+    void what_is_learned_by_heart_within_the_first_epochs_is_measured_from_the_first_of_them() {
+        // The mean of 8 epochs is 0.9, and the evaluation loss stays at four times that.
+        Judging.Episode byHeart = Judging.of(run -> {
+                    for (int epoch = 1; epoch <= 40; epoch++) {
+                        run.step(4.4 / (epoch * epoch)).evaluation(4.1 + 0.001 * (epoch % 3));
+                    }
+                })
+                .only(TRAIN_VAL_DIVERGENCE);
+        assertThat(byHeart.scope()).isEqualTo("val/gap");
     }
 }

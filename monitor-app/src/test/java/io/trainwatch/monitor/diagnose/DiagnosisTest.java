@@ -142,10 +142,25 @@ final class DiagnosisTest {
     }
 
     @Test
+    void a_process_whose_heartbeats_go_on_hangs_and_one_whose_heartbeats_stopped_is_gone() {
+        Alert hang = last("stalled_run", run -> {
+            run.steps(100);
+            for (int i = 0; i < 7; i++) {
+                run.heartbeat("train").silence(9);
+            }
+        });
+        assertThat(ids(hang)).startsWith("deadlock");
+
+        Alert lost =
+                last("stalled_run", run -> run.steps(100).heartbeat("train").silence(70));
+        assertThat(ids(lost)).startsWith("process_gone");
+    }
+
+    @Test
     void what_began_later_is_a_consequence_and_no_cause() {
-        Finding nan = new Finding("non_finite_loss", "", Severity.critical, 100, 100, "loss is NaN");
-        Finding later = new Finding("non_finite_input", "", Severity.critical, 200, 200, "input is NaN");
-        Finding earlier = new Finding("non_finite_input", "", Severity.critical, 99, 99, "input is NaN");
+        Finding nan = new Finding("non_finite_loss", "", Severity.critical, 100, 100, "loss is NaN", null);
+        Finding later = new Finding("non_finite_input", "", Severity.critical, 200, 200, "input is NaN", null);
+        Finding earlier = new Finding("non_finite_input", "", Severity.critical, 99, 99, "input is NaN", null);
         RunState run = new RunState("run");
         Judging.moments("run", stream -> stream.steps(300)).forEach(moment -> {
             if (moment.event() != null) {
@@ -159,8 +174,8 @@ final class DiagnosisTest {
 
     @Test
     void dead_units_explain_a_run_that_learned_nothing_from_its_first_step() {
-        Finding flat = new Finding("not_learning", "", Severity.warning, 1, 500, "nothing was learned");
-        Finding dead = new Finding("dead_units", "", Severity.critical, 20, 60, "all units are dead");
+        Finding flat = new Finding("not_learning", "", Severity.warning, 1, 500, "nothing was learned", null);
+        Finding dead = new Finding("dead_units", "", Severity.critical, 20, 60, "all units are dead", null);
 
         assertThat(Diagnosis.of(flat, List.of(dead), new RunState("run")).get(0).getId())
                 .isEqualTo("dead_units");

@@ -95,6 +95,42 @@ class MlflowApiTest {
                                 "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.0}"));
     }
 
+    /** MLflow's client logs on several threads where it need not wait, as Keras' and Hugging Face's callbacks have it do. */
+    @Test
+    void steps_that_come_out_of_their_order_are_put_in_order() throws Exception {
+        String run = create("{}");
+        for (long step : new long[] {2, 1, 4, 3, 6, 5}) {
+            log(run, "loss", step, step);
+        }
+        log(run, "lr", 0.1, 3);
+        finish(run, "FINISHED");
+
+        assertThat(told(run))
+                .containsExactly(
+                        "{\"event_type\":\"run_started\"}",
+                        "{\"event_type\":\"step_completed\",\"step\":1,\"loss\":1.0}",
+                        "{\"event_type\":\"step_completed\",\"step\":2,\"loss\":2.0}",
+                        "{\"event_type\":\"step_completed\",\"step\":3,\"loss\":3.0,\"learning_rate\":0.1}",
+                        "{\"event_type\":\"step_completed\",\"step\":4,\"loss\":4.0}",
+                        "{\"event_type\":\"step_completed\",\"step\":5,\"loss\":5.0}",
+                        "{\"event_type\":\"step_completed\",\"step\":6,\"loss\":6.0}",
+                        "{\"event_type\":\"run_finished\",\"step\":6,\"status\":\"completed\"}");
+    }
+
+    @Test
+    void a_step_far_back_is_one_from_which_the_trainer_goes_on() throws Exception {
+        String run = create("{}");
+        for (long step : new long[] {200, 201, 100, 101}) {
+            log(run, "loss", step, step);
+        }
+        finish(run, "FINISHED");
+
+        assertThat(told(run))
+                .filteredOn(line -> line.contains("step_completed"))
+                .extracting(line -> line.replaceAll(".*\"step\":(\\d+).*", "$1"))
+                .containsExactly("200", "201", "100", "101");
+    }
+
     @Test
     void where_a_trainer_gives_no_steps_a_name_that_comes_again_is_the_next_one() throws Exception {
         String run = create("{}");

@@ -18,9 +18,11 @@ import java.time.LocalTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class IncidentsTest {
@@ -29,7 +31,8 @@ class IncidentsTest {
     private static final long HOUR = 60 * MINUTE;
 
     private final Counts counts = new Counts();
-    private final Map<String, Hold> muted = new HashMap<>();
+    private final Set<String> silenced = new HashSet<>();
+    private final Map<String, Long> acknowledged = new HashMap<>();
     private Incidents incidents = incidents(RateLimit.DEFAULT, null, null);
 
     @Test
@@ -194,26 +197,111 @@ class IncidentsTest {
 
     @Test
     void a_silenced_episode_is_told_when_the_silence_ends_and_it_still_fires() {
-        muted.put(nan("r").getAlertId(), Hold.SILENCED);
+        silenced.add(nan("r").getAlertId());
         take(T0, nan("r"));
         assertThat(tell(T0)).isEmpty();
         assertThat(counts.held).containsExactly(Hold.SILENCED);
 
-        muted.clear();
+        silenced.clear();
         assertThat(tell(T0 + HOUR)).containsExactly("OPENED r non_finite_loss");
     }
 
     @Test
-    void an_acknowledged_incident_is_told_of_what_is_new_in_it_and_of_its_end() {
+    void who_looks_after_an_incident_is_not_told_of_more_of_the_same_and_each_is_counted() {
         take(T0, nan("r"));
         tell(T0);
-        muted.put(nan("r").getAlertId(), Hold.ACKNOWLEDGED);
+        acknowledged.put(nan("r").getAlertId(), T0 + 1);
         assertThat(tell(T0 + HOUR)).isEmpty();
 
         take(T0 + HOUR, alert("r", "dead_units", Severity.warning));
-        assertThat(tell(T0 + HOUR)).containsExactly("UPDATED r non_finite_loss dead_units");
-        take(T0 + HOUR, resolved(nan("r")), resolved(alert("r", "dead_units", Severity.warning)));
-        assertThat(tell(T0 + HOUR)).containsExactly("RESOLVED r non_finite_loss dead_units");
+        assertThat(tell(T0 + HOUR)).isEmpty();
+        take(T0 + HOUR, alert("r", "non_finite_gradient", Severity.critical));
+        assertThat(tell(T0 + HOUR)).isEmpty();
+        assertThat(tell(T0 + HOUR + SECOND)).isEmpty();
+        assertThat(counts.held).containsExactly(Hold.ACKNOWLEDGED, Hold.ACKNOWLEDGED);
+
+        take(
+                T0 + HOUR,
+                resolved(nan("r")),
+                resolved(alert("r", "dead_units", Severity.warning)),
+                resolved(alert("r", "non_finite_gradient", Severity.critical)));
+        assertThat(tell(T0 + HOUR)).containsExactly("RESOLVED r non_finite_loss dead_units non_finite_gradient");
+    }
+
+    @Test
+    void a_warning_that_somebody_looks_after_is_told_anew_when_something_critical_joins_or_it_becomes_critical_itself() {
+        Alert spike = alert("r", "loss_spike", Severity.warning);
+        Alert gradient = alert("s", "exploding_gradient", Severity.warning);
+        take(T0, spike, gradient);
+        tell(T0);
+        acknowledged.put(spike.getAlertId(), T0 + 1);
+        acknowledged.put(gradient.getAlertId(), T0 + 1);
+        assertThat(tell(T0 + SECOND)).isEmpty();
+
+        take(T0 + 2 * SECOND, nan("r"));
+        take(T0 + 2 * SECOND, with(gradient, worse -> worse.setSeverity(Severity.critical)));
+        List<Due> due = incidents.due(T0 + 2 * SECOND);
+        assertThat(due).extracting(Due::kind).containsExactly(Kind.UPDATED, Kind.UPDATED);
+        assertThat(due).extracting(one -> one.incident().callsAnew()).containsExactly(true, true);
+        assertThat(tell(T0 + 2 * SECOND))
+                .containsExactly("UPDATED r loss_spike non_finite_loss", "UPDATED s exploding_gradient");
+
+        // They knew of the warning only: what is critical waits for somebody of its own.
+        take(T0 + HOUR, alert("r", "non_finite_gradient", Severity.critical));
+        assertThat(tell(T0 + HOUR)).containsExactly("UPDATED r loss_spike non_finite_loss non_finite_gradient");
+        acknowledged.put(nan("r").getAlertId(), T0 + HOUR + 1);
+        take(T0 + 2 * HOUR, alert("r", "loss_divergence", Severity.critical));
+        assertThat(tell(T0 + 2 * HOUR)).isEmpty();
+    }
+
+    @Test
+    void what_is_still_open_when_the_time_of_whoever_looked_after_it_is_over_calls_people_again_once() throws IOException {
+        take(T0, nan("r"));
+        tell(T0);
+        acknowledged.put(nan("r").getAlertId(), T0 + 1);
+        assertThat(tell(T0 + SECOND)).isEmpty();
+        restart();
+
+        acknowledged.clear();
+        assertThat(incidents.due(T0 + 4 * HOUR))
+                .singleElement()
+                .satisfies(due -> assertThat(due.incident().callsAnew()).isTrue());
+        assertThat(tell(T0 + 4 * HOUR)).containsExactly("UPDATED r non_finite_loss");
+        assertThat(tell(T0 + 5 * HOUR)).isEmpty();
+    }
+
+    @Test
+    void a_receiver_that_has_a_word_for_it_is_told_once_that_somebody_looks_after_an_incident() {
+        incidents = incidents(RateLimit.DEFAULT, null, null, true);
+        take(T0, nan("r"));
+        tell(T0);
+        acknowledged.put(nan("r").getAlertId(), T0 + 1);
+
+        assertThat(tell(T0 + SECOND)).containsExactly("ACKNOWLEDGED r non_finite_loss");
+        assertThat(tell(T0 + 2 * SECOND)).isEmpty();
+        acknowledged.put(nan("r").getAlertId(), T0 + 3 * SECOND);
+        assertThat(tell(T0 + 3 * SECOND)).containsExactly("ACKNOWLEDGED r non_finite_loss");
+
+        // Nobody was called yet: there is nothing to acknowledge.
+        acknowledged.put(nan("s").getAlertId(), T0);
+        take(T0 + 4 * SECOND, nan("s"));
+        assertThat(tell(T0 + 4 * SECOND)).isEmpty();
+        assertThat(counts.held).containsExactly(Hold.ACKNOWLEDGED);
+    }
+
+    @Test
+    void who_looks_after_a_run_is_not_told_of_more_of_the_same_by_a_sink_that_forwards() {
+        incidents = incidents(RateLimit.DEFAULT, null, Duration.ofMinutes(1));
+        Alert spike = alert("r", "loss_spike", Severity.warning);
+        take(T0, spike);
+        tell(T0);
+        acknowledged.put(spike.getAlertId(), T0 + 1);
+        take(T0 + SECOND, alert("r", "dead_units", Severity.warning), nan("r"), nan("other"));
+
+        assertThat(tell(T0 + SECOND))
+                .contains("OPENED r non_finite_loss", "OPENED other non_finite_loss")
+                .doesNotContain("OPENED r dead_units");
+        assertThat(counts.held).containsExactly(Hold.ACKNOWLEDGED);
     }
 
     @Test
@@ -237,13 +325,7 @@ class IncidentsTest {
         take(T0, nan("r"));
         tell(T0);
         take(T0 + SECOND, alert("r", "dead_units", Severity.warning));
-        List<Incident> kept = new ArrayList<>();
-        for (Incident incident : incidents.unkept()) {
-            kept.add(Incident.decode(incident.encode()));
-        }
-
-        incidents = incidents(RateLimit.DEFAULT, null, null);
-        incidents.restore(kept);
+        restart();
 
         take(T0 + SECOND, nan("r"));
         assertThat(tell(T0 + 31 * SECOND)).containsExactly("UPDATED r non_finite_loss dead_units");
@@ -268,15 +350,33 @@ class IncidentsTest {
     }
 
     private Incidents incidents(RateLimit rate, QuietHours quiet, Duration forwards) {
+        return incidents(rate, quiet, forwards, false);
+    }
+
+    private Incidents incidents(RateLimit rate, QuietHours quiet, Duration forwards, boolean acknowledges) {
+        Muting muting = new Muting() {
+            @Override
+            public boolean isSilenced(Alert alert, long nowMs) {
+                return silenced.contains(alert.getAlertId());
+            }
+
+            @Override
+            public OptionalLong acknowledgedAtMs(Alert alert, long nowMs) {
+                Long at = acknowledged.get(alert.getAlertId());
+                return at == null ? OptionalLong.empty() : OptionalLong.of(at);
+            }
+        };
         return new Incidents(
-                "team",
-                Grouping.DEFAULT,
-                rate,
-                quiet,
-                forwards,
-                (alert, now) -> Optional.ofNullable(muted.get(alert.getAlertId())),
-                counts,
-                T0);
+                "team", Grouping.DEFAULT, rate, quiet, forwards, acknowledges, muting, counts, T0);
+    }
+
+    private void restart() throws IOException {
+        List<Incident> kept = new ArrayList<>();
+        for (Incident incident : incidents.unkept()) {
+            kept.add(Incident.decode(incident.encode()));
+        }
+        incidents = incidents(RateLimit.DEFAULT, null, null);
+        incidents.restore(kept);
     }
 
     private void take(long now, Alert... alerts) {

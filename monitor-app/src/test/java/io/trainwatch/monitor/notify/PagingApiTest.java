@@ -88,21 +88,19 @@ class PagingApiTest {
                 "{\"project\":\"vis*\",\"for\":\"2h\",\"by\":\"anna\",\"comment\":\"known\"}");
         assertThat(made.statusCode()).isEqualTo(201);
         String id = JSON.readTree(made.body()).get("id").asText();
-        assertThat(state.of(nan("r"), NOW.get())).contains(Hold.SILENCED);
-        assertThat(state.of(with(nan("r"), other -> other.setProject("text")), NOW.get()))
-                .isEmpty();
+        assertThat(state.isSilenced(nan("r"), NOW.get())).isTrue();
+        assertThat(state.isSilenced(with(nan("r"), other -> other.setProject("text")), NOW.get())).isFalse();
         assertThat(ask("GET", "/api/v1/silences", null).body()).contains(id, "\"created_by\":\"anna\"");
         try (NotifyState elsewhere = new NotifyState(
                 Map.of("bootstrap.servers", topic.monitor().bootstrapServers()),
                 topic.topics().notifyState())) {
             assertThat(elsewhere.catchUp()).isTrue();
-            assertThat(elsewhere.of(nan("r"), NOW.get())).contains(Hold.SILENCED);
+            assertThat(elsewhere.isSilenced(nan("r"), NOW.get())).isTrue();
         }
-        assertThat(state.of(nan("r"), NOW.get() + Duration.ofHours(2).toMillis()))
-                .isEmpty();
+        assertThat(state.isSilenced(nan("r"), NOW.get() + Duration.ofHours(2).toMillis())).isFalse();
 
         assertThat(ask("DELETE", "/api/v1/silences/" + id, null).statusCode()).isEqualTo(204);
-        assertThat(state.of(nan("r"), NOW.get())).isEmpty();
+        assertThat(state.isSilenced(nan("r"), NOW.get())).isFalse();
         assertThat(ask("DELETE", "/api/v1/silences/" + id, null).statusCode()).isEqualTo(404);
     }
 
@@ -112,10 +110,10 @@ class PagingApiTest {
         assertThat(ask("POST", "/api/v1/alerts/" + alert + "/acknowledge", "").statusCode())
                 .isEqualTo(200);
 
-        assertThat(state.of(
+        assertThat(state.acknowledgedAtMs(
                         nan("acknowledged"), NOW.get() + Duration.ofMinutes(239).toMillis()))
-                .contains(Hold.ACKNOWLEDGED);
-        assertThat(state.of(nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis()))
+                .hasValue(NOW.get());
+        assertThat(state.acknowledgedAtMs(nan("acknowledged"), NOW.get() + Duration.ofHours(4).toMillis()))
                 .isEmpty();
         assertThat(ask("GET", "/api/v1/acknowledgements", null).body()).contains(alert);
     }

@@ -51,8 +51,13 @@ final class Receiver implements AutoCloseable {
     private volatile Behaviour behaviour = request -> Answer.OK;
 
     Receiver() {
+        this(0);
+    }
+
+    /** Listens on a port of this machine. */
+    Receiver(int port) {
         try {
-            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 100);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,6 +1,7 @@
 package io.trainwatch.monitor.notify;
 
 import static io.trainwatch.monitor.notify.Alerts.T0;
+import static io.trainwatch.monitor.notify.Alerts.alert;
 import static io.trainwatch.monitor.notify.Alerts.nan;
 import static io.trainwatch.monitor.notify.Alerts.resolved;
 import static io.trainwatch.monitor.notify.Alerts.with;
@@ -10,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.icegreen.greenmail.util.GreenMail;
 import com.icegreen.greenmail.util.ServerSetup;
 import io.trainwatch.alert.Alert;
+import io.trainwatch.alert.Severity;
 import io.trainwatch.monitor.notify.Page.Kind;
 import io.trainwatch.monitor.notify.Receiver.Answer;
 import jakarta.mail.internet.MimeMessage;
@@ -21,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.AfterEach;
@@ -62,6 +65,7 @@ class SinksTest {
                 loss: NaN, usually 2.310, at step 120
                 Last good checkpoint: step 100, s3://bucket/r/100
                 Accelerator time since the onset: 2.5 h
+                I look after it: trainwatch ack e81b4b0ede2334f398f290de520df4a2
 
                 Likely causes
                 1. The learning rate is too high
@@ -71,8 +75,7 @@ class SinksTest {
 
                 Runbook: https://runbook.example/README.md#non_finite_loss
                 Dashboard: https://grafana.example/d/run?var-run=resnet%207&from=1763758200000&to=1763761860000
-                Run: https://monitor.example/api/v1/runs/resnet%207/story
-                Alerts: https://monitor.example/api/v1/runs/resnet%207/alerts
+                Run: https://monitor.example/#/run/resnet%207
                 """);
     }
 
@@ -94,6 +97,44 @@ class SinksTest {
         assertThat(event.at("/payload/custom_details/Last good checkpoint").asText())
                 .isEqualTo("step 100, s3://bucket/r/100");
         assertThat(receiver.taken().get(2).json().get("event_action").asText()).isEqualTo("resolve");
+    }
+
+    @Test
+    void pagerduty_is_told_that_somebody_looks_after_it_and_of_another_incident_where_people_are_called_anew()
+            throws Exception {
+        receiver.behaving(SinksTest::pagerDuty);
+        Sink sink = new PagerDutySink(receiver.url("/v2/enqueue"), new Secret("k".repeat(32)));
+        Incident incident = new Incident("0123456789abcdef0123456789abcdef", "run:r", T0);
+        incident.put(alert("r", "loss_spike", Severity.warning), T0);
+        tell(sink, incident, Kind.OPENED);
+        incident.acknowledge(OptionalLong.of(T0 + 1));
+        assertThat(sink.tell(text.of(incident, Kind.ACKNOWLEDGED, null, T0))).isInstanceOf(Receipt.Told.class);
+        incident.acknowledgementTold();
+        // More of the same: an update. Worse: whatever came for an incident that is acknowledged there would notify nobody.
+        incident.put(alert("r", "dead_units", Severity.warning), T0);
+        tell(sink, incident, Kind.UPDATED);
+        incident.put(nan("r"), T0);
+        tell(sink, incident, Kind.UPDATED);
+        assertThat(sink.tell(text.of(incident, Kind.RESOLVED, null, T0))).isInstanceOf(Receipt.Told.class);
+
+        String key = incident.key();
+        assertThat(receiver.taken())
+                .map(Receiver.Request::json)
+                .map(event -> event.get("event_action").asText() + " "
+                        + event.get("dedup_key").asText() + " "
+                        + event.at("/payload/severity").asText())
+                .containsExactly(
+                        "trigger " + key + " warning",
+                        "acknowledge " + key + " ",
+                        "trigger " + key + " warning",
+                        "trigger " + key + "-2 critical",
+                        "resolve " + key + " ",
+                        "resolve " + key + "-2 ");
+    }
+
+    private void tell(Sink sink, Incident incident, Kind kind) throws InterruptedException {
+        assertThat(sink.tell(text.of(incident, kind, null, T0))).isInstanceOf(Receipt.Told.class);
+        incident.told(T0);
     }
 
     /** 202 for what the Events API v2 takes, 400 with its reason otherwise. */
@@ -272,7 +313,7 @@ class SinksTest {
     @Test
     void an_alert_that_grew_worse_ends_under_its_former_severity() throws Exception {
         Incident incident = new Incident("k".repeat(32), "episode:1", T0);
-        Alert alert = with(nan("r"), changed -> changed.setSeverity(io.trainwatch.alert.Severity.warning));
+        Alert alert = with(nan("r"), changed -> changed.setSeverity(Severity.warning));
         incident.put(alert, T0);
         incident.told(T0);
         incident.put(with(nan("r"), changed -> changed.setChangedAtMs(T0 + 1)), T0);

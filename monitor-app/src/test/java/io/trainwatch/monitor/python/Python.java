@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.trainwatch.monitor.Installed;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -47,6 +48,16 @@ public record Python(String version, Path interpreter) {
                 : found;
     }
 
+    /**
+     * Debian's own Python with its PyTorch, which is for CPUs alone and a twentieth of what PyPI brings; virtual environments
+     * of it have both.
+     */
+    public static Python withDebianTorch() {
+        Path interpreter = Path.of("/usr/bin/python3");
+        Installed.file(Path.of("/usr/lib/python3/dist-packages/torch"), "python3-torch", "python3-venv");
+        return new Python(versionOf(interpreter.toString()) + "-debian", interpreter);
+    }
+
     /** This Python with the packages installed, e.g. {@code .[test]}; an environment that is there already is kept. */
     public Python with(String name, String... requirements) {
         Path environment = Path.of("target", "python", name + "-" + version).toAbsolutePath();
@@ -54,12 +65,15 @@ public record Python(String version, Path interpreter) {
         Path log = environment.resolveSibling(environment.getFileName() + ".log");
         try {
             Files.createDirectories(environment.getParent());
-            if (!Files.isExecutable(python)
-                    && run(log, Map.of(), List.of(interpreter.toString(), "-m", "venv", environment.toString())) != 0) {
+            List<String> create = new ArrayList<>(List.of(interpreter.toString(), "-m", "venv", environment.toString()));
+            if (version.endsWith("-debian")) {
+                create.add("--system-site-packages");
+            }
+            if (!Files.isExecutable(python) && run(log, Map.of(), create) != 0) {
                 return missing("no virtual environment: apt-get install python3-venv; " + Files.readString(log));
             }
             List<String> install = new ArrayList<>(
-                    List.of(python.toString(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"));
+                    List.of(python.toString(), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"));
             install.addAll(List.of(requirements));
             if (run(log, Map.of(), install) != 0) {
                 return missing("packages cannot be installed from PyPI: " + Files.readString(log));

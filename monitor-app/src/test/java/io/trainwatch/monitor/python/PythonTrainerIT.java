@@ -21,6 +21,21 @@ class PythonTrainerIT {
             assert run.delivery() == (62, 62, 0, 0, 0), run.delivery()
             """;
 
+    private static final String OBEYS = """
+            import os, time, trainwatch
+            told = []
+            with trainwatch.start(os.environ["RUN"], project="vision", close_timeout=60) as run:
+                run.on_command(lambda command: told.append(command.action))
+                end = time.monotonic() + 60
+                step = 0
+                while not told and time.monotonic() < end:
+                    step += 1
+                    run.step(step, float("nan") if step >= 30 else 1.0 / step, grad_norm=1.0, learning_rate=0.1)
+                    time.sleep(0.02)
+                assert told == ["checkpoint_then_stop"], told
+                assert run.should_stop()
+            """;
+
     @TempDir
     static Path dir;
 
@@ -28,7 +43,7 @@ class PythonTrainerIT {
 
     @BeforeAll
     static void start() throws Exception {
-        monitor = new RunningMonitor(dir);
+        monitor = new RunningMonitor(dir, "commands: {on: {non_finite_loss: checkpoint_then_stop}}\n");
     }
 
     @AfterAll
@@ -50,7 +65,21 @@ class PythonTrainerIT {
         monitor.awaitAlerts(List.of("python-http non_finite_loss"));
     }
 
+    @Test
+    void over_kafka_a_trainer_is_told_to_stop() throws Exception {
+        train("stopped-kafka", monitor.kafka(), OBEYS);
+    }
+
+    @Test
+    void over_http_a_trainer_is_told_to_stop() throws Exception {
+        train("stopped-http", monitor.http(), OBEYS);
+    }
+
     private static void train(String run, String location) throws Exception {
+        train(run, location, BREAKS_AT_STEP_30);
+    }
+
+    private static void train(String run, String location, String script) throws Exception {
         Path log = dir.resolve(run + ".log");
         Python python = Python.available().get(0).with("kafka", ".[kafka]");
 
@@ -58,7 +87,7 @@ class PythonTrainerIT {
                 log,
                 Map.of("RUN", run, "TRAINWATCH_LOCATION", location, "XDG_CACHE_HOME", dir.toString()),
                 "-c",
-                BREAKS_AT_STEP_30);
+                script);
 
         assertThat(exit).as(() -> read(log)).isZero();
     }

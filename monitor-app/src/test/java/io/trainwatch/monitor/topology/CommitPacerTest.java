@@ -15,7 +15,26 @@ class CommitPacerTest {
     }
 
     @Test
+    void an_alert_does_not_wait_because_of_a_commit_that_nobody_asked_for_however_long_ago_it_was() {
+        pacer.committing(0);
+        assertThat(pacer.waitNanos(4_900 * MS)).isNotPositive();
+        assertThat(pacer.commits()).isZero();
+    }
+
+    @Test
+    void a_commit_at_the_interval_says_nothing_of_how_long_the_next_one_that_is_asked_for_took() {
+        pacer.committing(0);
+        pacer.asked();
+        pacer.committing(4_900 * MS);
+        pacer.judging(4_910 * MS);
+        assertThat(pacer.waitNanos(4_910 * MS)).isEqualTo(20 * MS);
+        pacer.committing(5_000 * MS);
+        assertThat(pacer.waitNanos(9_000 * MS)).isNotPositive();
+    }
+
+    @Test
     void a_commit_is_followed_by_as_much_judging_as_it_took() {
+        pacer.asked();
         pacer.committing(100 * MS);
         pacer.committing(150 * MS);
         pacer.judging(400 * MS);
@@ -26,6 +45,7 @@ class CommitPacerTest {
 
     @Test
     void a_fast_commit_is_followed_by_twenty_milliseconds_of_judging() {
+        pacer.asked();
         pacer.committing(100 * MS);
         pacer.judging(101 * MS);
         assertThat(pacer.waitNanos(101 * MS)).isEqualTo(20 * MS);
@@ -33,6 +53,7 @@ class CommitPacerTest {
 
     @Test
     void an_alert_right_after_a_commit_tells_that_it_ended() {
+        pacer.asked();
         pacer.committing(0);
         assertThat(pacer.waitNanos(30 * MS)).isEqualTo(30 * MS);
         assertThat(pacer.commits()).isEqualTo(1);

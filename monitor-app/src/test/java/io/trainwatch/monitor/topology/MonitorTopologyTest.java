@@ -391,6 +391,48 @@ class MonitorTopologyTest {
     }
 
     @Test
+    void a_run_that_appears_or_turns_sick_or_ends_is_on_the_board_at_once_and_its_numbers_at_the_next_tick() {
+        try (TopologyRig rig = new TopologyRig(dir)) {
+            Trainer trainer = new Trainer("r");
+            rig.send(trainer, trainer.step());
+            assertThat(shown(rig).getStepsJudged()).isEqualTo(1);
+            for (int i = 0; i < 50; i++) {
+                rig.send(trainer, trainer.step());
+            }
+            rig.pass(Duration.ofMillis(999));
+            assertThat(shown(rig).getStepsJudged()).isEqualTo(1);
+            rig.pass(Duration.ofMillis(1));
+            assertThat(shown(rig).getStepsJudged()).isEqualTo(51);
+
+            rig.send(trainer, trainer.step(Double.NaN));
+            assertThat(shown(rig).getOpenAlerts()).containsValue("critical");
+            rig.pass(Duration.ofMillis(200));
+            rig.send(trainer, trainer.finished());
+            assertThat(shown(rig).getCondition()).isEqualTo(RunCondition.completed);
+        }
+    }
+
+    @Test
+    void
+            a_run_whose_alerts_change_in_a_row_is_shown_at_once_five_times_a_second_at_most_and_its_last_state_at_the_next_tick() {
+        try (TopologyRig rig = new TopologyRig(dir)) {
+            Trainer trainer = new Trainer("r");
+            rig.send(trainer, trainer.step(Double.NaN));
+            assertThat(shown(rig).getOpenAlerts()).isNotEmpty();
+
+            rig.pass(Duration.ofMillis(199));
+            rig.send(trainer, trainer.finished());
+            assertThat(shown(rig).getCondition()).isEqualTo(RunCondition.running);
+            rig.pass(Duration.ofMillis(801));
+            assertThat(shown(rig).getCondition()).isEqualTo(RunCondition.completed);
+        }
+    }
+
+    private static RunStatus shown(TopologyRig rig) {
+        return rig.board.run("r").orElseThrow().status();
+    }
+
+    @Test
     void the_status_of_a_run_is_published_at_first_sight_and_then_at_most_every_ten_seconds() {
         try (TopologyRig rig = new TopologyRig(dir)) {
             Trainer trainer = new Trainer("r");

@@ -80,9 +80,14 @@ final class TopologyRig implements AutoCloseable {
 
     void pass(Duration time) {
         for (long seconds = time.toSeconds(); seconds > 0; seconds--) {
-            now = now.plusSeconds(1);
-            driver.advanceWallClockTime(Duration.ofSeconds(1));
+            advance(Duration.ofSeconds(1));
         }
+        advance(time.minusSeconds(time.toSeconds()));
+    }
+
+    private void advance(Duration time) {
+        now = now.plus(time);
+        driver.advanceWallClockTime(time);
     }
 
     /** Lets the monitor know that the broker has nothing more than what was sent. */

@@ -2,6 +2,7 @@ package io.trainwatch.monitor.topology;
 
 import io.trainwatch.codec.SingleObjectCodec;
 import io.trainwatch.event.FinishStatus;
+import io.trainwatch.event.Heartbeat;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import io.trainwatch.event.StepCompleted;
@@ -60,6 +61,14 @@ public final class Trainer {
     public TrainingEvent finished() {
         RunFinished body = new RunFinished();
         body.setStatus(FinishStatus.completed);
+        return event(step, body);
+    }
+
+    /** Says that the process lives, training. */
+    public TrainingEvent heartbeat() {
+        Heartbeat body = new Heartbeat();
+        body.setPhase("train");
+        body.setIntervalSeconds(1.0);
         return event(step, body);
     }
 

@@ -30,7 +30,7 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
 /** A headless Chromium with one window, driven over its DevTools protocol. */
-final class Browser implements AutoCloseable {
+public final class Browser implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
@@ -50,7 +50,7 @@ final class Browser implements AutoCloseable {
         send("Log.enable", Map.of());
     }
 
-    static Browser start() throws IOException, InterruptedException {
+    public static Browser start() throws IOException, InterruptedException {
         Path chromium = Installed.program("chromium", "chromium");
         Path profile = Files.createTempDirectory("trainwatch-browser-");
         Process process = new ProcessBuilder(
@@ -92,20 +92,20 @@ final class Browser implements AutoCloseable {
     }
 
     /** Opens an address and waits until it is loaded. */
-    void open(String url) {
+    public void open(String url) {
         send("Page.navigate", Map.of("url", "about:blank"));
         send("Page.navigate", Map.of("url", url));
         until("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
     /** Goes to another place of the same page, as a link does. */
-    void go(String hash) {
+    public void go(String hash) {
         value("document.getElementById('page').replaceChildren()");
         value("location.hash = " + quoted(hash));
     }
 
     /** The value of an expression, which may be a promise. */
-    JsonNode value(String expression) {
+    public JsonNode value(String expression) {
         JsonNode answer =
                 send("Runtime.evaluate", Map.of("expression", expression, "returnByValue", true, "awaitPromise", true));
         if (answer.has("exceptionDetails")) {
@@ -115,25 +115,25 @@ final class Browser implements AutoCloseable {
     }
 
     /** The text of the first element that matches; empty if there is none. */
-    String text(String selector) {
+    public String text(String selector) {
         return value("document.querySelector(" + quoted(selector) + ")?.textContent ?? ''")
                 .asText();
     }
 
     /** The texts of all elements that match. */
-    List<String> texts(String selector) {
+    public List<String> texts(String selector) {
         JsonNode texts = value("[...document.querySelectorAll(" + quoted(selector) + ")].map((e) => e.textContent)");
         return Stream.iterate(0, i -> i < texts.size(), i -> i + 1)
                 .map(i -> texts.get(i).asText())
                 .toList();
     }
 
-    void click(String selector) {
+    public void click(String selector) {
         value("document.querySelector(" + quoted(selector) + ").click()");
     }
 
     /** Waits until the expression is true. */
-    void until(String expression) {
+    public void until(String expression) {
         Awaitility.await(expression)
                 .atMost(LIMIT)
                 .pollInterval(Duration.ofMillis(20))
@@ -141,7 +141,7 @@ final class Browser implements AutoCloseable {
     }
 
     /** Presses and releases a key, e.g. "j", "/", "Enter". */
-    void press(String key) {
+    public void press(String key) {
         String text = key.length() == 1 ? key : key.equals("Enter") ? "\r" : "";
         int code = key.equals("Escape") ? 27 : key.equals("Enter") ? 13 : 0;
         send(
@@ -151,7 +151,7 @@ final class Browser implements AutoCloseable {
     }
 
     /** Makes the window as large, in CSS pixels; a phone has touch. */
-    void size(int width, int height, boolean phone) {
+    public void size(int width, int height, boolean phone) {
         send(
                 "Emulation.setDeviceMetricsOverride",
                 Map.of("width", width, "height", height, "deviceScaleFactor", phone ? 2 : 1, "mobile", phone));
@@ -159,14 +159,14 @@ final class Browser implements AutoCloseable {
     }
 
     /** What the system asks pages for: "dark" or "light". */
-    void scheme(String scheme) {
+    public void scheme(String scheme) {
         send(
                 "Emulation.setEmulatedMedia",
                 Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", scheme))));
     }
 
     /** Writes a picture of the window. */
-    void photograph(Path file) throws IOException {
+    public void photograph(Path file) throws IOException {
         value("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))");
         JsonNode picture = send("Page.captureScreenshot", Map.of("format", "png"));
         Files.createDirectories(file.toAbsolutePath().getParent());
@@ -174,15 +174,15 @@ final class Browser implements AutoCloseable {
     }
 
     /** Errors, uncaught exceptions and violations of the security policy so far. */
-    List<String> problems() {
+    public List<String> problems() {
         return List.copyOf(problems);
     }
 
-    void forgetProblems() {
+    public void forgetProblems() {
         problems.clear();
     }
 
-    JsonNode send(String method, Map<String, ?> parameters) {
+    public JsonNode send(String method, Map<String, ?> parameters) {
         int id = ids.incrementAndGet();
         CompletableFuture<JsonNode> answer = new CompletableFuture<>();
         answers.put(id, answer);

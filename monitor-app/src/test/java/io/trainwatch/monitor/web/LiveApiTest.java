@@ -11,10 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.trainwatch.monitor.board.RunBoard;
 import io.trainwatch.run.RunCondition;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URI;
@@ -26,9 +23,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,8 +55,8 @@ class LiveApiTest {
     @Test
     void a_quiet_fleet_sends_nothing_but_that_it_is_alive() throws Exception {
         board.publish(snapshot(bare("r1")));
-        try (Stream stream = follow("after=" + fleet().get("id").asText())) {
-            Event first = stream.next();
+        try (EventStream stream = follow("after=" + fleet().get("id").asText())) {
+            EventStream.Event first = stream.next();
             assertThat(first.name()).isEqualTo("alive");
             assertThat(first.data().has("now_ms")).isTrue();
             assertThat(first.data().has("not_ready")).isFalse();
@@ -89,13 +83,13 @@ class LiveApiTest {
         String id = fleet().get("id").asText();
         board.publish(snapshot(bare("r2")));
 
-        try (Stream stream = follow("after=" + id)) {
-            Event news = stream.next("fleet");
+        try (EventStream stream = follow("after=" + id)) {
+            EventStream.Event news = stream.next("fleet");
             assertThat(news.data().get("runs").findValuesAsText("run_id")).containsExactly("r2");
             assertThat(news.data().get("alarm").asBoolean()).isTrue();
 
             board.publish(snapshot(with(bare("r1"), run -> run.setLastStep(7L))));
-            Event moved = stream.next("fleet");
+            EventStream.Event moved = stream.next("fleet");
             assertThat(moved.data().get("runs").get(0).get("last_step").asLong())
                     .isEqualTo(7);
             assertThat(moved.data().get("alarm").asBoolean()).isFalse();
@@ -109,15 +103,15 @@ class LiveApiTest {
     void a_client_that_comes_back_is_told_what_it_missed() throws Exception {
         board.publish(snapshot(bare("r1")));
         String last;
-        try (Stream stream = follow("after=" + fleet().get("id").asText())) {
+        try (EventStream stream = follow("after=" + fleet().get("id").asText())) {
             board.publish(snapshot(bare("r2")));
             last = stream.next("fleet").id();
         }
         board.publish(snapshot(bare("r3")));
         board.remove("r1");
 
-        try (Stream stream = follow("", "Last-Event-ID", last)) {
-            Event missed = stream.next("fleet");
+        try (EventStream stream = follow("", "Last-Event-ID", last)) {
+            EventStream.Event missed = stream.next("fleet");
             assertThat(missed.data().get("runs").findValuesAsText("run_id"))
                     .contains("r3")
                     .doesNotContain("r1");
@@ -132,7 +126,7 @@ class LiveApiTest {
         server.close();
         server = serve(port, null);
 
-        try (Stream stream = follow("after=" + id)) {
+        try (EventStream stream = follow("after=" + id)) {
             assertThat(stream.next().name()).isEqualTo("reset");
         }
     }
@@ -141,7 +135,7 @@ class LiveApiTest {
     void one_run_can_be_followed_alone() throws Exception {
         board.publish(snapshot(bare("r1")));
         board.publish(snapshot(bare("r2")));
-        try (Stream stream = follow("run=r2")) {
+        try (EventStream stream = follow("run=r2")) {
             stream.next("alive");
             board.publish(snapshot(with(bare("r1"), run -> run.setLastStep(1L))));
             board.publish(snapshot(with(bare("r2"), run -> run.setLastStep(2L))));
@@ -156,7 +150,7 @@ class LiveApiTest {
         for (int i = 0; i < 2_000; i++) {
             board.publish(snapshot(bare("run " + i)));
         }
-        try (Stream stream = follow("after=" + fleet().get("id").asText())) {
+        try (EventStream stream = follow("after=" + fleet().get("id").asText())) {
             stream.next("alive");
             for (int i = 0; i < 2_000; i++) {
                 long step = i;
@@ -170,7 +164,7 @@ class LiveApiTest {
             long before = System.nanoTime();
             board.publish(snapshot(with(bare("run 7"), run -> run.setLastStep(8L))));
             board.publish(snapshot(with(bare("run 9"), run -> run.setCondition(RunCondition.failed))));
-            Event alarm = stream.next("fleet");
+            EventStream.Event alarm = stream.next("fleet");
             assertThat(alarm.data().get("runs").findValuesAsText("run_id")).containsExactly("run 9");
             assertThat(alarm.data().get("alarm").asBoolean()).isTrue();
             assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(2));
@@ -181,7 +175,7 @@ class LiveApiTest {
     void the_reason_why_the_monitor_does_not_judge_is_told() throws Exception {
         notReady = Optional.of("joining the group");
         assertThat(fleet().get("not_ready").asText()).isEqualTo("joining the group");
-        try (Stream stream = follow("")) {
+        try (EventStream stream = follow("")) {
             assertThat(stream.next("alive").data().get("not_ready").asText()).isEqualTo("joining the group");
         }
     }
@@ -189,7 +183,7 @@ class LiveApiTest {
     @Test
     void a_client_that_reads_nothing_holds_up_neither_the_others_nor_the_board() throws Exception {
         try (Socket deaf = new Socket(InetAddress.getLoopbackAddress(), server.port());
-                Stream stream = follow("")) {
+                EventStream stream = follow("")) {
             deaf.setReceiveBufferSize(1_024);
             deaf.getOutputStream()
                     .write("GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
@@ -211,7 +205,7 @@ class LiveApiTest {
 
     @Test
     void clients_beyond_the_limit_are_refused_and_a_place_is_free_again_when_one_leaves() throws Exception {
-        List<Stream> streams = new ArrayList<>();
+        List<EventStream> streams = new ArrayList<>();
         for (int i = 0; i < LiveApi.MAX_CLIENTS; i++) {
             streams.add(follow(""));
         }
@@ -222,13 +216,13 @@ class LiveApiTest {
                 .as("none of them holds a thread of HTTP")
                 .isEqualTo(200);
 
-        for (Stream stream : streams) {
+        for (EventStream stream : streams) {
             stream.close();
         }
         board.publish(snapshot(bare("r1")));
         Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> {
             board.publish(snapshot(bare("r1")));
-            try (Stream stream = new Stream(request("/api/v1/stream"))) {
+            try (EventStream stream = EventStream.open(client, request("/api/v1/stream"))) {
                 return stream.status() == 200;
             }
         });
@@ -325,77 +319,13 @@ class LiveApiTest {
         return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
     }
 
-    private Stream follow(String query, String... headers) throws Exception {
+    private EventStream follow(String query, String... headers) throws Exception {
         HttpRequest.Builder request = request("/api/v1/stream?" + query);
         if (headers.length > 0) {
             request.headers(headers);
         }
-        Stream stream = new Stream(request);
+        EventStream stream = EventStream.open(client, request);
         assertThat(stream.status()).isEqualTo(200);
         return stream;
-    }
-
-    private record Event(String name, String id, JsonNode data) {}
-
-    /** What a browser's EventSource does. */
-    private final class Stream implements AutoCloseable {
-        private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
-        private final HttpResponse<InputStream> response;
-
-        Stream(HttpRequest.Builder request) throws Exception {
-            response = client.send(
-                    request.header("Accept", "text/event-stream").build(), HttpResponse.BodyHandlers.ofInputStream());
-            Thread reader = new Thread(this::read, "event-reader");
-            reader.setDaemon(true);
-            reader.start();
-        }
-
-        int status() {
-            return response.statusCode();
-        }
-
-        Event next() throws InterruptedException {
-            Event event = events.poll(10, TimeUnit.SECONDS);
-            assertThat(event).as("an event within 10 s").isNotNull();
-            return event;
-        }
-
-        Event next(String name) throws InterruptedException {
-            long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
-            Event event = next();
-            while (!event.name().equals(name) && System.nanoTime() < deadline) {
-                event = next();
-            }
-            assertThat(event.name()).isEqualTo(name);
-            return event;
-        }
-
-        Event within(Duration time) throws InterruptedException {
-            return events.poll(time.toMillis(), TimeUnit.MILLISECONDS);
-        }
-
-        private void read() {
-            String name = "";
-            String id = "";
-            try (BufferedReader lines =
-                    new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
-                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    if (line.startsWith("event:")) {
-                        name = line.substring(6).strip();
-                    } else if (line.startsWith("id:")) {
-                        id = line.substring(3).strip();
-                    } else if (line.startsWith("data:")) {
-                        events.add(new Event(name, id, json.readTree(line.substring(5))));
-                    }
-                }
-            } catch (IOException e) {
-                // Closed: by the test or by the server.
-            }
-        }
-
-        @Override
-        public void close() throws IOException {
-            response.body().close();
-        }
     }
 }

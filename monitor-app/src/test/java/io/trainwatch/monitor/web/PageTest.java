@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
@@ -147,11 +148,16 @@ class PageTest {
     }
 
     private static WebServer serve(int port) throws IOException {
+        return serve(port, board, Peers.Directory.ALONE);
+    }
+
+    private static WebServer serve(int port, RunBoard of, Peers.Directory directory) throws IOException {
         return WebServer.start(
                 new HttpSettings("127.0.0.1", port, null),
-                board,
+                of,
                 new PrometheusRegistry(),
                 Optional::empty,
+                directory,
                 List.of(PageTest::silences));
     }
 
@@ -207,7 +213,13 @@ class PageTest {
         photograph(
                 "#/run/nan-after-warmup", "run-nan", device, scheme, "document.querySelectorAll('canvas').length > 3");
         photograph("#/run/overfits", "run-overfits", device, scheme, "document.querySelectorAll('canvas').length > 3");
-        photograph("#/run/layers-die", "run-layers", device, scheme, "document.querySelectorAll('canvas').length > 4");
+        photograph(
+                "#/run/layers-die",
+                "run-layers",
+                device,
+                scheme,
+                "document.querySelectorAll('.heat canvas').length === 2"
+                        + " && (document.querySelector('.heat').scrollIntoView(), true)");
         photograph("#/run/spiky", "run-spiky", device, scheme, "document.querySelectorAll('canvas').length > 3");
         photograph(
                 "#/compare?run=healthy-cosine&run=overfits&run=spiky",
@@ -216,6 +228,8 @@ class PageTest {
                 scheme,
                 "document.querySelectorAll('table.runs tbody td b, table.runs tbody tr').length === 3");
         photograph("#/alerts", "alerts", device, scheme, "document.querySelectorAll('article').length > 1");
+        browser.open(server.url() + "/runbook/non_finite_loss");
+        browser.photograph(PICTURES.resolve("runbook-" + device + "-" + scheme + ".png"));
     }
 
     @Test
@@ -223,7 +237,8 @@ class PageTest {
         browser.open(server.url());
         browser.until("document.querySelectorAll('.rows .row').length > 3");
 
-        assertThat(browser.text(".sentence")).matches("4 of \\d+ runs are sicknan-after-warmup critical for \\d min");
+        assertThat(browser.text(".sentence"))
+                .matches("4 of \\d+ runs are sicknan-after-warmup critical for \\d mingradient norm is 48.86, .*");
         assertThat(browser.value("document.title").asText()).isEqualTo("(4 sick) trainwatch");
         assertThat(browser.texts(".rows .row.critical .name")).containsExactly("nan-after-warmup", "layers-die");
         assertThat(browser.text(".rows .row.critical .what"))
@@ -440,6 +455,51 @@ class PageTest {
                         || problem.contains("ERR_INCOMPLETE_CHUNKED_ENCODING")
                         || problem.contains("503"));
         browser.forgetProblems();
+    }
+
+    @Test
+    void the_page_of_one_instance_shows_the_runs_of_all_and_says_which_does_not_answer() throws IOException {
+        RunBoard elsewhere = new RunBoard();
+        JudgedFleet others = new JudgedFleet(elsewhere);
+        RunStream run = others.live("elsewhere");
+        run.steps(80);
+        String row = "[...document.querySelectorAll('.rows .row')].find((row) =>"
+                + " row.querySelector('.name').textContent === 'elsewhere')";
+        WebServer other = serve(0, elsewhere, Peers.Directory.ALONE);
+        String address = "127.0.0.1:" + other.port();
+        try (WebServer here = serve(0, board, alsoAt(address))) {
+            browser.open(here.url());
+            browser.until(row + " !== undefined && document.querySelectorAll('.rows .row').length > 4");
+            run.step(Double.NaN).step(Double.NaN);
+            browser.until(row + ".classList.contains('critical')");
+            browser.go("#/run/elsewhere");
+            browser.until("document.querySelectorAll('canvas').length > 2");
+            assertThat(browser.texts(".episodes .detector")).contains("non_finite_loss");
+            browser.go("#/");
+            other.close();
+            browser.until("document.getElementById('trouble').textContent"
+                    + " === 'The instance at " + address
+                    + " does not answer; its runs are shown as they last were.'");
+            assertThat(browser.value(row + " !== undefined").asBoolean()).isTrue();
+        } finally {
+            other.close();
+        }
+        browser.open("about:blank#");
+        browser.forgetProblems();
+    }
+
+    private static Peers.Directory alsoAt(String address) {
+        return new Peers.Directory() {
+            @Override
+            public Optional<String> judgeOf(String runId) {
+                return Optional.of(address);
+            }
+
+            @Override
+            public Set<String> others() {
+                return Set.of(address);
+            }
+        };
     }
 
     @Test

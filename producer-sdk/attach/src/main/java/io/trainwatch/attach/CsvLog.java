@@ -305,6 +305,11 @@ final class CsvLog implements LogFormat {
                     .toList();
             if (!severalRuns && !events().started()) {
                 facts(events().facts(), columns.stream().map(Column::metric).toList());
+                if (stepColumn == null
+                        && named.stream().anyMatch(column -> column.metric().role() == Role.EPOCH)) {
+                    // A row per epoch: an epoch is what the run has for a step.
+                    events().facts().setStepsPerEpoch(1L);
+                }
             }
         }
 

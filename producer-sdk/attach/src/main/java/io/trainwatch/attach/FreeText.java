@@ -43,6 +43,9 @@ final class FreeText implements LogFormat {
     /** Wordings whose meaning is remembered: a log has a few, unless it is no log. */
     private static final int KNOWN_WORDINGS = 1_000;
 
+    /** Wordings by which lines are read: the latest, for a line is worded as one not long before it. */
+    private static final int WORDINGS = 8;
+
     private static final String NO_SPLIT = "";
     private static final int RECORDS_TO_RECOGNISE = 2;
     private static final Pattern TERMINAL =
@@ -203,6 +206,9 @@ final class FreeText implements LogFormat {
         private final Map<String, String> splits = new HashMap<>();
         private final Map<List<String>, Optional<Metric>> meantJoined = new HashMap<>();
         private final Map<List<String>, Optional<Metric>> meantLoose = new HashMap<>();
+        private final @Nullable Wording[] wordings = new Wording[WORDINGS];
+        private int latestWording;
+        private int nextWording;
         final List<Metric> seen = new ArrayList<>();
         int lowestRank = -1;
         int taken;
@@ -252,11 +258,10 @@ final class FreeText implements LogFormat {
                 ignored++;
                 return;
             }
-            TextNumbers numbers = TextNumbers.in(text, whole);
             Counters counters = new Counters();
             List<Meant> values = new ArrayList<>();
-            StringBuilder loose = new StringBuilder(numbers.loose());
-            for (Found found : numbers.found()) {
+            StringBuilder loose = new StringBuilder();
+            for (Found found : numbers(text, whole, loose)) {
                 sort(found, counters, values, loose);
             }
             understood(text, loose.toString(), counters, values, line, offset, of);
@@ -264,6 +269,29 @@ final class FreeText implements LogFormat {
                 flush();
                 ended(finished, line, offset);
             }
+        }
+
+        /** The numbers of a line, and in {@code loose} what stands between them. */
+        private List<Found> numbers(String text, boolean whole, StringBuilder loose) {
+            for (int i = 0; whole && i < WORDINGS; i++) {
+                int at = (latestWording + i) % WORDINGS;
+                Wording wording = wordings[at];
+                List<Found> found = wording == null ? null : wording.in(text);
+                if (found != null) {
+                    latestWording = at;
+                    loose.append(wording.loose());
+                    return found;
+                }
+            }
+            TextNumbers numbers = TextNumbers.in(text, whole);
+            Wording wording = numbers.wording();
+            if (wording != null) {
+                nextWording = (nextWording + 1) % WORDINGS;
+                wordings[nextWording] = wording;
+                latestWording = nextWording;
+            }
+            loose.append(numbers.loose());
+            return numbers.found();
         }
 
         /** What the pattern needs: looking for it costs less than the pattern. */

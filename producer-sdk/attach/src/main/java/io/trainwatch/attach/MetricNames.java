@@ -220,6 +220,9 @@ final class MetricNames {
 
     private static final Set<String> GENERATOR = words("g gen generator lossg gloss");
     private static final Set<String> DISCRIMINATOR = words("d dis disc discriminator critic lossd dloss");
+    /** What only a policy has: a loss beside it is that of a value or a policy, and need not fall. */
+    private static final Set<String> EPISODES = Set.of("ep", "episode", "episodes", "rollout", "exploration");
+
     private static final Set<String> REINFORCEMENT =
             words("policy entropy actor kl approx clip fraction rollout ep value act cri ppo advantage explained qf q");
     private static final Set<String> SPEED = words("runtime");
@@ -408,6 +411,7 @@ final class MetricNames {
         boolean discriminator = false;
         boolean reward = false;
         boolean reinforced = false;
+        boolean episodes = false;
         boolean supervised = false;
         for (Metric metric : metrics) {
             List<String> words = split(metric.written());
@@ -417,12 +421,13 @@ final class MetricNames {
                 reinforced |= words.stream().anyMatch(REINFORCEMENT::contains);
             }
             reward |= metric.role() == Role.REWARD;
+            episodes |= words.stream().anyMatch(EPISODES::contains);
             supervised |= metric.role() == Role.LOSS;
         }
         if (generator && discriminator) {
             return "gan";
         }
-        return reward && (reinforced || !supervised) ? "rl" : null;
+        return reward && (reinforced || episodes || !supervised) ? "rl" : null;
     }
 
     /** A name in small words. */

@@ -48,6 +48,7 @@ final class TensorBoardEvents implements LogFormat {
 
     private static final int HEADER_BYTES = 12;
     private static final int MASK = 0xa282ead8;
+    private static final Set<String> TRAINING_FOLDERS = Set.of("train", "training");
     private static final Set<String> EVALUATION_FOLDERS = Set.of("validation", "val", "valid", "eval", "test", "dev");
 
     private static int masked(byte[] bytes, int start, int length) {
@@ -169,6 +170,25 @@ final class TensorBoardEvents implements LogFormat {
         return type == 1 || type == 2 ? number : null;
     }
 
+    @Override
+    public String runId(LogInput input) {
+        return runIdOf(input);
+    }
+
+    /** All folders of splits are of one run, which is called like the folder above them. */
+    private static String runIdOf(LogInput input) {
+        String id = RunEvents.runId(input);
+        String folder = folder(input.path());
+        boolean split = TRAINING_FOLDERS.contains(folder) || EVALUATION_FOLDERS.contains(folder);
+        return split && id.lastIndexOf('/') > 0 ? id.substring(0, id.lastIndexOf('/')) : id;
+    }
+
+    private static String folder(@Nullable Path path) {
+        Path folder = path == null ? null : path.toAbsolutePath().normalize().getParent();
+        Path name = folder == null ? null : folder.getFileName();
+        return name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
+    }
+
     private static final class Reader implements LogReader {
         private final LogInput input;
         private final InputStream in;
@@ -195,16 +215,12 @@ final class TensorBoardEvents implements LogFormat {
             folderSplit = folderSplit(input.path());
             factsFrom(input);
             in = input.once();
-            events = new RunEvents(input);
+            events = new RunEvents(input, runIdOf(input));
             journal = new Journal(events);
         }
 
         private static String folderSplit(@Nullable Path path) {
-            Path folder =
-                    path == null ? null : path.toAbsolutePath().normalize().getParent();
-            Path name = folder == null ? null : folder.getFileName();
-            String lower = name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
-            return EVALUATION_FOLDERS.contains(lower) ? "val/" : "";
+            return EVALUATION_FOLDERS.contains(folder(path)) ? "val/" : "";
         }
 
         /** The tags at the beginning, which say what kind of run it is and what is logged for steps. */

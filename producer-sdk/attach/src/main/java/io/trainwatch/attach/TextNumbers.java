@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The numbers in a line of free text, each with the words before it: {@code step 100 | loss: 2.5 (2.7)} has 100 after {@code
@@ -87,13 +88,30 @@ final class TextNumbers {
             String unit,
             boolean bracketed,
             boolean first,
-            boolean beforeBracket) {}
+            boolean beforeBracket) {
+
+        Found with(double otherValue) {
+            return new Found(key, joined, otherValue, total, unit, bracketed, first, beforeBracket);
+        }
+    }
 
     private final String line;
     private final boolean whole;
     private final List<Found> found = new ArrayList<>();
     private final StringBuilder loose = new StringBuilder();
     private int keyStart;
+
+    /** Where the numbers of digits stand, as pairs of start and end, and which of {@link #found} each is, -1 for none. */
+    private final List<int[]> places = new ArrayList<>();
+
+    /** What begins like a number and is none, as pairs of start and end. */
+    private final List<int[]> skipped = new ArrayList<>();
+
+    /** Where the words before the numbers stand, as pairs of start and end. */
+    private final List<int[]> keys = new ArrayList<>();
+
+    /** Whether all numbers are made of digits. */
+    private boolean plain = true;
 
     private TextNumbers(String line, boolean whole) {
         this.line = line;
@@ -116,6 +134,14 @@ final class TextNumbers {
         return loose.toString();
     }
 
+    /** How the line is worded, by which the numbers of the next line of this wording are found; null where it is too odd. */
+    @Nullable
+    Wording wording() {
+        return plain && whole && found.size() < MAX_NUMBERS && line.length() <= Wording.MAX_CHARACTERS
+                ? new Wording(line, places, skipped, keys, found, loose())
+                : null;
+    }
+
     private void scan() {
         Matcher number = NUMBER.matcher(line);
         int at = 0;
@@ -127,9 +153,10 @@ final class TextNumbers {
                 at++;
                 keyStart = at;
             } else if ((kind & 2) != 0 && beginsNumber(at)) {
-                int end = plainEnd(at);
-                if (end < 0) {
+                int end = plainEnd(line, at);
+                if (end < 0 && mayBeNumber(at)) {
                     end = number.region(at, line.length()).lookingAt() ? number.end() : at;
+                    plain &= end <= at;
                 }
                 at = end > at ? number(at, end) : at + 1;
             } else {
@@ -140,18 +167,18 @@ final class TextNumbers {
     }
 
     /** Where a number ends that is made of digits, as the pattern would have it; -1 where only the pattern can tell. */
-    private int plainEnd(int start) {
+    static int plainEnd(String line, int start) {
         int at = start;
         if (line.charAt(at) == '+' || line.charAt(at) == '-') {
             at++;
         }
-        int digits = digits(at);
+        int digits = digits(line, at);
         int end = at + digits;
-        if (digits == 0 || digits > 20 || (end < line.length() && line.charAt(end) == ',')) {
+        if (digits == 0 || digits > 20 || (line.startsWith(",", end) && digits(line, end + 1) > 0)) {
             return -1;
         }
         if (end < line.length() && line.charAt(end) == '.') {
-            int decimals = digits(end + 1);
+            int decimals = digits(line, end + 1);
             if (decimals > 20) {
                 return -1;
             }
@@ -161,13 +188,23 @@ final class TextNumbers {
             int exponent = end + 1;
             boolean signed = exponent < line.length() && (line.charAt(exponent) == '+' || line.charAt(exponent) == '-');
             exponent += signed ? 1 : 0;
-            int power = Math.min(4, digits(exponent));
+            int power = Math.min(4, digits(line, exponent));
             end = power == 0 ? end : exponent + power;
         }
         return end;
     }
 
-    private int digits(int start) {
+    /** What the pattern needs of a word, as "nan" and "inf" have it: looking for it costs less than the pattern. */
+    private boolean mayBeNumber(int at) {
+        char next = at + 1 < line.length() ? line.charAt(at + 1) : ' ';
+        return switch (line.charAt(at) | 0x20) {
+            case 'n' -> (next | 0x20) == 'a';
+            case 'i' -> (next | 0x20) == 'n';
+            default -> true;
+        };
+    }
+
+    private static int digits(String line, int start) {
         int at = start;
         while (at < line.length() && line.charAt(at) >= '0' && line.charAt(at) <= '9') {
             at++;
@@ -212,7 +249,7 @@ final class TextNumbers {
         if (after < line.length() && Character.isLetter(line.charAt(after))) {
             unit = unitAt(after);
             if (!UNITS.contains(unit)) {
-                return skip(after);
+                return skip(start, after);
             }
             after += unit.length();
         } else if (after < line.length() && line.charAt(after) == '%') {
@@ -221,9 +258,11 @@ final class TextNumbers {
         }
         boolean named = value != null && !Double.isFinite(value);
         if (value == null || !endsAt(after, named)) {
-            return skip(after);
+            return skip(start, after);
         }
+        int before = found.size();
         add(start, after, value, total, unit);
+        places.add(new int[] {start, end, found.size() > before ? before : -1});
         return after;
     }
 
@@ -260,14 +299,15 @@ final class TextNumbers {
         return Character.isWhitespace(c) || ",;|)]}'\"<>(".indexOf(c) >= 0;
     }
 
-    private int skip(int from) {
+    private int skip(int start, int from) {
         int at = from;
         while (at < line.length()
                 && !Character.isWhitespace(line.charAt(at))
                 && DELIMITERS.indexOf(line.charAt(at)) < 0) {
             at++;
         }
-        return Math.max(at, from);
+        skipped.add(new int[] {start, at});
+        return at;
     }
 
     private void add(int start, int end, double value, double total, String unit) {
@@ -290,6 +330,7 @@ final class TextNumbers {
             begin--;
         }
         List<String> key = words(line.substring(begin, keyEnd).strip());
+        keys.add(new int[] {begin, keyEnd});
         int next = behindBlanks(end, end + 3);
         boolean opens = next < end + 3 && line.startsWith("[", next);
         boolean closes = next < end + 3 && line.startsWith("]", next);

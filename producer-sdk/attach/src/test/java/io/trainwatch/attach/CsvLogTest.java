@@ -29,7 +29,7 @@ class CsvLogTest {
     void epochs_are_steps_where_nothing_else_counts_and_what_is_missing_is_left_out() throws Exception {
         assertThat(Reading.shown("csv", Samples.KERAS))
                 .containsExactly(
-                        "run_started \"metrics\":[{\"name\":\"accuracy\",\"mode\":\"max\",\"primary\":false}]",
+                        "run_started \"metrics\":[{\"name\":\"accuracy\",\"mode\":\"max\",\"primary\":false}],\"steps_per_epoch\":1",
                         "step_completed \"step\":0,\"epoch\":0.0,\"loss\":1.5,\"learning_rate\":0.01,\"metrics\":{\"accuracy\":0.5}",
                         "evaluation_completed \"step\":0,\"epoch\":0.0,\"split\":\"val\",\"metrics\":{\"accuracy\":0.45,\"loss\":1.6}",
                         "step_completed \"step\":1,\"epoch\":1.0,\"loss\":0.8,\"learning_rate\":0.01,\"metrics\":{\"accuracy\":0.75}");
@@ -63,7 +63,7 @@ class CsvLogTest {
     void tabs_separate_too() throws Exception {
         assertThat(Reading.shown("csv", Samples.FLAIR))
                 .containsExactly(
-                        "run_started \"metrics\":[{\"name\":\"F1\",\"mode\":\"max\",\"primary\":false}]",
+                        "run_started \"metrics\":[{\"name\":\"F1\",\"mode\":\"max\",\"primary\":false}],\"steps_per_epoch\":1",
                         "step_completed \"step\":1,\"epoch\":1.0,\"loss\":0.75,\"learning_rate\":0.1",
                         "evaluation_completed \"step\":1,\"epoch\":1.0,\"split\":\"val\",\"metrics\":{\"loss\":0.625,\"F1\":0.5}",
                         "step_completed \"step\":2,\"epoch\":2.0,\"loss\":0.5,\"learning_rate\":0.1",

@@ -141,4 +141,12 @@ class MetricNamesTest {
         List<Metric> metrics = Stream.of(names).map(MetricNames::of).toList();
         return MetricNames.profile(metrics);
     }
+
+    @Test
+    void episodes_beside_a_loss_are_those_of_a_policy_and_rewards_of_preferences_are_not() {
+        assertThat(profile("rollout/ep_rew_mean", "rollout/exploration_rate", "train/loss"))
+                .isEqualTo("rl");
+        assertThat(profile("loss", "rewards/chosen", "rewards/rejected", "rewards/accuracies"))
+                .isNull();
+    }
 }

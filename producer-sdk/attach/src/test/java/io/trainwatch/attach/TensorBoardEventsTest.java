@@ -46,7 +46,7 @@ class TensorBoardEventsTest {
     }
 
     @Test
-    void the_folder_says_the_split() throws Exception {
+    void the_folder_says_the_split_of_the_run_above_it() throws Exception {
         Path file = folder.resolve("run-7/validation/events.out.tfevents.1.host.1.0");
         Files.createDirectories(file.getParent());
         Files.write(file, Samples.scalar(3, "epoch_loss", 0.5f));
@@ -57,8 +57,8 @@ class TensorBoardEventsTest {
             assertThat(Reading.rest(reader))
                     .extracting(Reading::shown)
                     .containsExactly(
-                            "run_started \"run_id\":\"run-7/validation\"",
-                            "evaluation_completed \"run_id\":\"run-7/validation\" \"step\":3,\"split\":\"val\",\"metrics\":{\"loss\":0.5}");
+                            "run_started \"run_id\":\"run-7\"",
+                            "evaluation_completed \"run_id\":\"run-7\" \"step\":3,\"split\":\"val\",\"metrics\":{\"loss\":0.5}");
         }
     }
 

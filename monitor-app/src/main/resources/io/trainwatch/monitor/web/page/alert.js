@@ -17,7 +17,9 @@ export function isOpen(alert) {
  */
 export function alertCard(alert, options) {
   const open = isOpen(alert);
-  const key = open ? alert.severity : "resolved";
+  // What nothing but the end of the run resolved was not mended.
+  const outlasted = !open && (alert.resolved_step === null || alert.resolved_step === undefined);
+  const key = open ? alert.severity : outlasted ? `${alert.severity} outlasted` : "resolved";
   const onset = alert.onset_step === null || alert.onset_step === undefined ? "" : `, from step ${whole(alert.onset_step)}`;
   const when = h("span", { class: "when quiet", title: moment(alert.opened_at_ms) });
   const tick = (now) => setText(when, `${open ? "for" : "lasted"} ${duration(((open ? now : alert.changed_at_ms) - alert.opened_at_ms) / 1000)}${onset}`);
@@ -44,8 +46,8 @@ export function alertCard(alert, options) {
         options.onselect?.(alert, !details.hidden);
       },
     },
-    icon(open ? alert.severity : "completed"),
-    h("span", { class: "severity" }, open ? alert.severity : "resolved"),
+    icon(open || outlasted ? alert.severity : "completed"),
+    h("span", { class: "severity" }, open ? alert.severity : outlasted ? `${alert.severity} to the end` : "resolved"),
     options.number ? h("span", { class: "digit", title: "its number in the charts" }, String(options.number)) : null,
     h("b", { class: "detector" }, alert.detector, bdi(scope, { class: "scope" })),
     when,
@@ -146,7 +148,7 @@ function actions(alert) {
   const box = h(
     "div",
     { class: "actions", hidden: true },
-    button("Acknowledge", "I look after it: nobody is paged about it again", async () => {
+    button("Acknowledge", "I look after it: for 4 h only what is worse pages", async () => {
       await post(`/api/v1/alerts/${encodeURIComponent(alert.alert_id)}/acknowledge`, { for: "4h" });
       pagingChanged();
       return "acknowledged for 4 h";

@@ -87,7 +87,7 @@ function state() {
     connection.textContent = words[live.state];
   }
   trouble.hidden = !live.trouble;
-  trouble.textContent = live.trouble ? `The monitor does not judge now: ${live.trouble}` : "";
+  trouble.textContent = live.trouble ?? "";
   if (live.state === "locked" && shown.name !== "login") {
     turn++;
     shown.page?.close();

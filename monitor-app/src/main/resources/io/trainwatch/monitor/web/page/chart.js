@@ -11,6 +11,8 @@ const COLOURS = {
   light: ["#0072B2", "#D98200", "#009E73", "#A8497F", "#3E9AD6", "#C04A00", "#7A7200", "#3B3F45"],
   dark: ["#56B4E9", "#E69F00", "#1FBF92", "#D98BB5", "#3D8FD1", "#FF7A33", "#F0E442", "#C9CFD6"],
 };
+/** Flags of episodes that would stand closer than this are one. */
+const FLAG_PX = 36;
 const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]];
 
 export function isDark() {
@@ -149,7 +151,7 @@ export class Chart {
   }
 
   option(picture) {
-    return option(picture);
+    return option(picture, this.element.clientWidth);
   }
 
   zoomable() {
@@ -222,7 +224,8 @@ export class HeatChart extends Chart {
   }
 }
 
-function option(picture) {
+/** @param width of the chart in px */
+function option(picture, width) {
   const axis = AXES[picture.axis];
   const ink = css("--ink");
   const muted = css("--muted");
@@ -267,7 +270,7 @@ function option(picture) {
     },
     toolbox: { show: true, itemSize: 0, feature: { dataZoom: { yAxisIndex: false, brushStyle: { color: css("--select") } } } },
     dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, moveOnMouseWheel: false, preventDefaultMouseMove: false }],
-    series: curves.flatMap((curve, i) => series(curve, i === 0 ? picture : null, (end - begin) / 25)),
+    series: curves.flatMap((curve, i) => series(curve, i === 0 ? picture : null, ((end - begin) * FLAG_PX) / width)),
   };
 }
 
@@ -372,9 +375,10 @@ function happenings(picture, curve, close) {
       distance: 3,
       color: css("--on-state"),
       backgroundColor: css(`--${one.severity}`),
-      padding: [2, 5],
+      padding: [3, 6, 2],
       borderRadius: 8,
-      fontSize: 10,
+      fontSize: 11,
+      lineHeight: 11,
       fontWeight: "bold",
     },
   }));

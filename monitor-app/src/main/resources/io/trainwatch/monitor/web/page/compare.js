@@ -144,8 +144,9 @@ class Compare {
   }
 
   #row(run) {
-    const swatch = h("i", { class: "swatch" });
-    swatch.style.background = run.ink;
+    const swatch = h("i", { class: "line" });
+    swatch.style.borderTopColor = run.ink;
+    swatch.style.borderTopStyle = ["solid", "dashed", "dotted", "dashed"][this.#ids.indexOf(run.id) % 4];
     const row = live.runs.get(run.id);
     const state = row ? health(row) : null;
     const means = (run.curve?.mean ?? []).filter((y) => y !== null);

@@ -231,7 +231,7 @@ class Fleet {
   }
 
   #say(sick, all, worst) {
-    const key = worst ? `${sick} ${worst.row.run_id} ${ago(worst.row)}` : `${all}`;
+    const key = worst ? `${sick} ${worst.row.run_id} ${ago(worst.row)} ${reason(worst.row)}` : `${all}`;
     if (this.#sentence.dataset.key === key) {
       return;
     }
@@ -242,6 +242,7 @@ class Fleet {
         icon(worst.state.key),
         h("span", null, `${whole(sick)} of ${plural(all, "run is", "runs are")} sick`),
         h("a", { class: "latest", href: link(worst.row) }, bdi(name(worst.row)), ` ${worst.state.word} for ${ago(worst.row)}`),
+        bdi(reason(worst.row), { class: "reason" }),
       );
     } else {
       this.#sentence.replaceChildren(
@@ -274,23 +275,32 @@ class Fleet {
     const top = -this.#list.getBoundingClientRect().top;
     const first = Math.max(0, this.#at(top) - SPARE_ROWS);
     const last = Math.min(wanted.length, this.#at(top + innerHeight) + SPARE_ROWS);
-    const kept = new Set();
-    for (let i = first; i < last; i++) {
-      const { row, state } = wanted[i];
-      kept.add(row.run_id);
-      let line = this.#rows.get(row.run_id);
-      if (!line) {
-        line = new Line(row.run_id, () => this.#mark(row.run_id));
-        this.#rows.set(row.run_id, line);
-        this.#list.append(line.element);
-      }
-      line.show(row, state, i, this.#top(i), wanted.length);
-    }
+    const shown = wanted.slice(first, last);
+    const kept = new Set(shown.map(({ row }) => row.run_id));
     for (const [id, line] of this.#rows) {
       if (!kept.has(id)) {
         line.element.remove();
         this.#rows.delete(id);
       }
+    }
+    // The tab key and screen readers go through the rows as the eye does.
+    const focused = document.activeElement;
+    let next = this.#list.firstChild;
+    shown.forEach(({ row, state }, i) => {
+      let line = this.#rows.get(row.run_id);
+      if (!line) {
+        line = new Line(row.run_id, () => this.#mark(row.run_id));
+        this.#rows.set(row.run_id, line);
+      }
+      if (line.element === next) {
+        next = next.nextSibling;
+      } else {
+        this.#list.insertBefore(line.element, next);
+      }
+      line.show(row, state, first + i, this.#top(first + i), wanted.length);
+    });
+    if (focused !== document.activeElement && this.#list.contains(focused)) {
+      focused.focus({ preventScroll: true });
     }
   }
 }
@@ -353,7 +363,7 @@ class Line {
     setAttribute(this.#name, "title", row.run_id);
     setText(this.#where, [row.project, row.model].filter(Boolean).join(" · "));
     const worst = row.worst;
-    const what = worst?.message ?? row.ending ?? "";
+    const what = reason(row);
     setText(this.#what, what);
     setAttribute(this.#what, "title", what || null);
     const more = (row.critical ?? 0) + (row.warning ?? 0) + (row.info ?? 0) - 1;
@@ -375,6 +385,11 @@ class Line {
 
 function link(row) {
   return `#/run/${encodeURIComponent(row.run_id)}`;
+}
+
+/** What is wrong with a run; "" if nothing is. */
+function reason(row) {
+  return row.worst?.message ?? row.ending ?? "";
 }
 
 /** A name that several runs share says less than the id. */

@@ -12,7 +12,7 @@ class Live {
   runs = new Map();
   /** "loading", "live", "lost", "locked" (needs the token). */
   state = "loading";
-  /** Why the monitor does not judge; null while it does. */
+  /** Why the monitor, or another instance of it, does not judge; null while all do. */
   trouble = null;
 
   #id = null;
@@ -70,14 +70,21 @@ class Live {
     const fleet = await get("/api/v1/fleet");
     this.#id = fleet.id;
     this.#clock(fleet);
-    this.runs = new Map(fleet.runs.map((row) => [row.run_id, row]));
+    this.runs = new Map();
+    [fleet, ...(fleet.others ?? [])].forEach((part) => this.#put(part));
     this.#tell({ changed: null, alarm: true });
+  }
+
+  /** Takes what one instance says; a run that is gone there may have come to another one meanwhile. */
+  #put({ instance = "", runs, gone = [] }) {
+    runs.forEach((row) => this.runs.set(row.run_id, { ...row, instance }));
+    gone.filter((id) => this.runs.get(id)?.instance === instance).forEach((id) => this.runs.delete(id));
   }
 
   #connect() {
     this.#stream?.close();
     const focus = this.#focus === null ? "" : `&focus=${encodeURIComponent(this.#focus)}`;
-    const stream = new EventSource(`/api/v1/stream?after=${this.#id}${focus}`);
+    const stream = new EventSource(`/api/v1/stream?after=${encodeURIComponent(this.#id)}${focus}`);
     this.#stream = stream;
     const heard = (event) => {
       if (stream !== this.#stream) {
@@ -100,8 +107,7 @@ class Live {
       const message = heard(event);
       if (message) {
         this.#id = message.id;
-        message.runs.forEach((row) => this.runs.set(row.run_id, row));
-        message.gone.forEach((id) => this.runs.delete(id));
+        this.#put(message);
         this.#tell({ changed: message.runs.map((row) => row.run_id).concat(message.gone), alarm: message.alarm });
       }
     });
@@ -165,7 +171,13 @@ class Live {
 
   #clock(message) {
     this.#ahead = message.now_ms - Date.now();
-    this.trouble = message.not_ready ?? null;
+    const troubles = Object.entries(message.others_not_ready ?? {}).map(
+      ([instance, what]) => `The instance at ${instance} ${what}; its runs are shown as they last were.`,
+    );
+    if (message.not_ready) {
+      troubles.unshift(`The monitor does not judge now: ${message.not_ready}`);
+    }
+    this.trouble = troubles.join(" ") || null;
   }
 
   #tell(change) {

@@ -24,7 +24,7 @@ export function login(done) {
       },
     },
     h("h1", null, "trainwatch"),
-    h("p", null, "This monitor asks for its token."),
+    h("p", null, "This monitor asks for its token: what TRAINWATCH_HTTP_TOKEN or the file of http.token_file holds where it runs."),
     h("input", { type: "text", autocomplete: "username", value: "trainwatch", hidden: true }),
     h("label", { for: "token" }, "Token"),
     field,

@@ -380,7 +380,7 @@ class Run {
       }
       kept.add(group.key);
       const plot = this.#plots.get(group.key) ?? this.#plot(group);
-      const log = chosen.logs.get(group.key) ?? group.log;
+      const log = chosen.logs.get(group.key) ?? (group.log || (group.key === "loss" && exploded(names.map((name) => this.#data.curves.get(name)))));
       setAttribute(plot.log, "aria-pressed", log);
       const curves = names.slice(0, 8).map((name, i) => ({
         name: label(name, group),
@@ -426,7 +426,7 @@ class Run {
         class: "log",
         title: "Logarithmic axis",
         onclick: () => {
-          chosen.logs.set(group.key, !(chosen.logs.get(group.key) ?? group.log));
+          chosen.logs.set(group.key, log.getAttribute("aria-pressed") !== "true");
           this.#draw();
         },
       },
@@ -476,6 +476,13 @@ function label(name, group) {
   }
   const first = name.split("/")[0];
   return first === "metrics" ? "train" : first;
+}
+
+/** What left its range this far leaves nothing else to see on a linear axis. */
+function exploded(curves) {
+  const means = curves.flatMap((curve) => curve.mean).filter((y) => y !== null);
+  const low = Math.min(...means);
+  return low > 0 && Math.max(...means) > 10_000 * low;
 }
 
 /** Steps a second out of seconds a step: the extremes change places. */

@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = {
             "Runs a job and watches it by what it prints: its output passes through unchanged, and so do its exit code and",
-            "the signals INT, TERM and HUP.",
+            "the signals INT, TERM, HUP, USR1 and USR2 (by which Slurm says that a job is about to be preempted).",
             ""
         },
         footer = {
@@ -53,7 +53,8 @@ public final class RunCommand implements Callable<Integer> {
     private static final int NOT_STARTED = 127;
     private static final int CHUNK_BYTES = 64 * 1024;
     private static final long DELIVER_SECONDS = 30;
-    private static final List<String> SIGNALS = List.of("INT", "TERM", "HUP");
+    private static final List<String> ENDING = List.of("INT", "TERM", "HUP");
+    private static final List<String> OTHERS = List.of("USR1", "USR2");
 
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli fills it in
@@ -90,7 +91,8 @@ public final class RunCommand implements Callable<Integer> {
                 say("cannot start " + command.get(0) + ": " + e.getMessage());
                 return NOT_STARTED;
             }
-            SIGNALS.forEach(one -> forward(one, process));
+            ENDING.forEach(one -> forward(one, process));
+            OTHERS.forEach(one -> forward(one, process));
             Thread out = pass(process.getInputStream(), System.out, spool);
             Thread err = pass(process.getErrorStream(), System.err, spool);
             CountDownLatch delivered = new CountDownLatch(1);
@@ -227,7 +229,9 @@ public final class RunCommand implements Callable<Integer> {
             Object handler = Proxy.newProxyInstance(
                     handlerClass.getClassLoader(), new Class<?>[] {handlerClass}, (proxy, method, arguments) -> {
                         if (method.getName().equals("handle")) {
-                            signal.set(1);
+                            if (ENDING.contains(name)) {
+                                signal.set(1);
+                            }
                             send(name, process);
                             return null;
                         }

@@ -12,6 +12,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -50,7 +51,7 @@ public final class Agent implements AutoCloseable {
     private static final Pattern TEXT_LOG =
             Pattern.compile("(?i).*\\.(?:log|out|err|stdout|stderr|txt)(?:\\.gz)?|[^.]*(?:log|out|stdout|stderr)[^.]*");
 
-    private static final Pattern SPLIT = Pattern.compile("(?i)train|validation|val|valid|eval|test|dev");
+    private static final Pattern SPLIT = Pattern.compile("train|training|validation|val|valid|eval|test|dev");
 
     private final Settings settings;
     private final Duration ofLast;
@@ -216,7 +217,11 @@ public final class Agent implements AutoCloseable {
         Set<Path> whole = new HashSet<>();
         files.keySet().stream().filter(Agent::speaksForItsFolder).forEach(file -> whole.add(file.getParent()));
         long oldest = System.currentTimeMillis() - ofLast.toMillis();
-        for (Map.Entry<Path, BasicFileAttributes> file : files.entrySet()) {
+        // What a run was trained on first: its evaluations refer to it.
+        List<Map.Entry<Path, BasicFileAttributes>> inOrder = files.entrySet().stream()
+                .sorted(Comparator.comparing(file -> isOfEvaluation(file.getKey())))
+                .toList();
+        for (Map.Entry<Path, BasicFileAttributes> file : inOrder) {
             if (stop.getCount() == 0) {
                 return;
             }
@@ -335,8 +340,17 @@ public final class Agent implements AutoCloseable {
     }
 
     private static boolean isPart(Path folder) {
+        String name = name(folder);
+        return name.matches("checkpoint-\\d+") || SPLIT.matcher(name).matches();
+    }
+
+    private static boolean isOfEvaluation(Path file) {
+        String name = file.getParent() == null ? "" : name(file.getParent());
+        return SPLIT.matcher(name).matches() && !name.startsWith("train");
+    }
+
+    private static String name(Path folder) {
         Path name = folder.getFileName();
-        String text = name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
-        return text.matches("checkpoint-\\d+") || SPLIT.matcher(text).matches();
+        return name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
     }
 }

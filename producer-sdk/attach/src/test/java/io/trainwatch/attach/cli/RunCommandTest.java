@@ -58,8 +58,7 @@ class RunCommandTest {
     @Test
     void a_signal_goes_to_the_job_which_ends_in_its_own_way() throws Exception {
         Process run = run("sh", "-c", "trap 'echo saved; exit 42' TERM; " + JOB + "while :; do sleep 0.1; done");
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> Files.readString(dir.resolve("out")).contains("step 3"));
+        awaitPrinted("step 3");
         run.destroy();
         assertThat(run.waitFor()).isEqualTo(42);
         assertThat(Files.readString(dir.resolve("out"))).endsWith("saved\n");
@@ -68,11 +67,37 @@ class RunCommandTest {
                         RunFinished.class, end -> assertThat(end.getStatus()).hasToString("killed"));
     }
 
+    /** Slurm's {@code --signal=USR1@60}: the trainer saves and goes on, or ends by itself. */
+    @Test
+    void a_warning_of_the_scheduler_goes_to_the_job_and_is_not_its_end() throws Exception {
+        Process run =
+                run("sh", "-c", "trap 'echo saved' USR1; trap 'exit 0' USR2; " + JOB + "while :; do sleep 0.1; done");
+        awaitPrinted("step 3");
+        signal(run, "USR1");
+        awaitPrinted("saved");
+        assertThat(run.isAlive()).isTrue();
+        signal(run, "USR2");
+        assertThat(run.waitFor()).isZero();
+        assertThat(last())
+                .isInstanceOfSatisfying(
+                        RunFinished.class, end -> assertThat(end.getStatus()).hasToString("completed"));
+    }
+
     @Test
     void a_command_that_cannot_be_started_is_127() throws Exception {
         Process run = run("no-such-trainer");
         assertThat(run.waitFor()).isEqualTo(127);
         assertThat(Files.readString(dir.resolve("err"))).startsWith("trainwatch: cannot start no-such-trainer: ");
+    }
+
+    private void awaitPrinted(String text) {
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> Files.readString(dir.resolve("out")).contains(text));
+    }
+
+    private static void signal(Process process, String name) throws Exception {
+        Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start();
+        assertThat(kill.waitFor()).isZero();
     }
 
     private Process run(String... job) throws IOException {

@@ -62,6 +62,24 @@ class RealWritersTest {
                 """, true);
     }
 
+    /** As Keras has it: one folder for each split, in which names are the same. */
+    @Test
+    void tensorboard_with_folders_of_splits_is_one_run() throws Exception {
+        follow("""
+                from tensorboardX import SummaryWriter
+                train = SummaryWriter("runs/bert/train", flush_secs=1)
+                validation = SummaryWriter("runs/bert/validation", flush_secs=1)
+                names = {"train/loss": "epoch_loss", "val/loss": "epoch_loss", "lr": "epoch_learning_rate"}
+                def put(step, values):
+                    for name, value in values.items():
+                        (validation if "val" in name else train).add_scalar(names[name], value, step)
+                points(put)
+                train.close()
+                validation.close()
+                """, true);
+        assertThat(events()).extracting(TrainingEvent::getRunId).containsOnly("bert");
+    }
+
     @Test
     void wandb_offline() throws Exception {
         follow("""

@@ -118,7 +118,7 @@ public class JudgeBenchmark {
         TrainingEvent event = events[i];
         next = (next + 1) & Integer.MAX_VALUE;
         long step = ++steps[run];
-        ((StepCompleted) event.getBody()).setLoss(2 + 8 * Math.pow(step, -0.1) + noise[i]);
+        ((StepCompleted) event.getBody()).setLoss(2 + 8 * Math.pow((double) step, -0.1) + noise[i]);
         event.setStep(step);
         event.setSeq(step + 1);
         return event;

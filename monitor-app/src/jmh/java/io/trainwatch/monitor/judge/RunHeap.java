@@ -56,6 +56,9 @@ public final class RunHeap {
         for (int i = 0; i < count; i++) {
             runs.add(judge.newRun("run-" + i));
         }
+        if (count == 0) {
+            return;
+        }
         long next = 100;
         for (long step = 1; step <= steps; step++) {
             for (JudgedRun run : runs) {
@@ -68,7 +71,7 @@ public final class RunHeap {
                         what, step, (used() - before) / 1024.0 / count, codec.encode(runs.get(0)).length / 1024.0);
             }
         }
-        if (runs.get(0).events() == 0) {
+        if (runs.stream().anyMatch(run -> run.events() == 0)) {
             throw new IllegalStateException("nothing was judged");
         }
     }

@@ -199,8 +199,7 @@ final class LiveApi {
             Place place = after == null ? null : Place.of(after);
             if (place == null) {
                 begin(null);
-            } else if (version(place.own()) < 0
-                    || !place.others().keySet().equals(peers.others(caller))) {
+            } else if (version(place.own()) < 0 || !place.others().keySet().equals(peers.others(caller))) {
                 reset();
             } else {
                 begin(place);

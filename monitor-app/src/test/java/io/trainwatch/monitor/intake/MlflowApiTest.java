@@ -100,7 +100,7 @@ class MlflowApiTest {
     void steps_that_come_out_of_their_order_are_put_in_order() throws Exception {
         String run = create("{}");
         for (long step : new long[] {2, 1, 4, 3, 6, 5}) {
-            log(run, "loss", step, step);
+            log(run, "loss", (double) step, step);
         }
         log(run, "lr", 0.1, 3);
         finish(run, "FINISHED");
@@ -121,7 +121,7 @@ class MlflowApiTest {
     void a_step_far_back_is_one_from_which_the_trainer_goes_on() throws Exception {
         String run = create("{}");
         for (long step : new long[] {200, 201, 100, 101}) {
-            log(run, "loss", step, step);
+            log(run, "loss", (double) step, step);
         }
         finish(run, "FINISHED");
 

@@ -216,7 +216,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
 
     @Override
     public PerScope<State> newState() {
-        return new PerScope<>(1, 64, State::new);
+        return new PerScope<>(2, 64, State::new);
     }
 
     @Override

@@ -31,6 +31,8 @@ class WordingTest {
         assertThat(by("step 9 loss 2.5", "step 9 loss_g 2.5")).isNull();
         assertThat(by("step 9 loss 2.5", "step 9 loss 2.5 lr")).isNull();
         assertThat(by("step 9 loss 2.5", "step 9")).isNull();
+        assertThat(by("step 9 loss 2.5", "step 9 loss ")).isNull();
+        assertThat(by("step 9 loss 2.5", "")).isNull();
         assertThat(by("epoch 1/10 loss 2.5", "epoch 2/20 loss 2.5")).isNull();
     }
 

@@ -169,6 +169,9 @@ final class TextNumbers {
     /** Where a number ends that is made of digits, as the pattern would have it; -1 where only the pattern can tell. */
     static int plainEnd(String line, int start) {
         int at = start;
+        if (at == line.length()) {
+            return -1;
+        }
         if (line.charAt(at) == '+' || line.charAt(at) == '-') {
             at++;
         }

@@ -228,14 +228,15 @@ public final class NotLearning implements Detector<NotLearning.State> {
         if (state.nextCheck == 0) {
             state.nextCheck = firstCheck(run, firstCheck);
         }
-        if ((steps >= state.nextCheck || hasNoGradient(run, state)) && state.points >= FEWEST_POINTS) {
+        boolean noGradient = hasNoGradient(run, state);
+        if ((steps >= state.nextCheck || noGradient) && state.points >= FEWEST_POINTS) {
             long warmup = run.gates().warmupEnd(run.facts());
-            if (!hasNoGradient(run, state) && (run.gates().learningRateStillRising() || steps < 2 * warmup)) {
+            if (!noGradient && (run.gates().learningRateStillRising() || steps < 2 * warmup)) {
                 state.nextCheck = Math.max(state.nextCheck + 1, 2 * warmup);
                 return;
             }
             state.nextCheck = 2 * steps;
-            check(state, run);
+            check(state, run, noGradient);
         }
         if (!state.checked) {
             return;
@@ -360,7 +361,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 && run.gradNorm().last() == 0;
     }
 
-    private static void check(State state, RunView run) {
+    private static void check(State state, RunView run, boolean noGradient) {
         state.checked = true;
         int a = (int) Math.max(3, Math.min(FIRST_POINTS, state.points / 5));
         int b = (int) Math.max(3, Math.min(LATEST_POINTS, state.points / 4));
@@ -386,7 +387,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
         boolean fewEvaluations = state.evaluations > 0 && state.evaluations <= EVALUATIONS;
         boolean mayHaveImproved = was - is + 2 * errorOfBoth > CLEAR_IMPROVEMENT * Math.abs(was)
                 || was - is > Math.max(2 * errorOfBoth, LEAST_IMPROVEMENT * Math.abs(was));
-        boolean tooFew = fewEvaluations || (state.points < ENOUGH_POINTS && mayHaveImproved);
+        boolean tooFew = !noGradient && (fewEvaluations || (state.points < ENOUGH_POINTS && mayHaveImproved));
         boolean rateStays = state.rates == EVALUATIONS
                 && state.bestRate < 0.5
                 && state.bestRate - state.firstRate < LEAST_GAIN_OF_RATE;

@@ -42,8 +42,8 @@ import org.jspecify.annotations.Nullable;
  * evaluations has fallen.
  *
  * <p>Reads every metric of {@code evaluation_completed} whose direction is declared or well known ({@link
- * MetricDirection}), each dataset, split and slice by itself, and returns (rewards) of {@code step_completed} in means of 8
- * points, and of more as they become many: a thirty-second of those that came. They are judged from 16 means on, and a policy
+ * MetricDirection}), each dataset, split and slice by itself, and returns (rewards) of {@code step_completed} in means of 4
+ * points, and of more as they become many: a thirty-second of those that came. They are judged from 12 means on, or 32 where nothing was learned, and a policy
  * has to be lost for a quarter of its training: most are found again. Not while an {@code exploration_rate} is above 0.2. Precision and recall are not judged where both are logged beside another metric that holds them together:
  * what one loses to the other as a threshold moves is no fall. Losses and perplexities only where the run has no training loss: beside one, {@link TrainValDivergence} judges
  * them. A declared phase starts anew. Evaluations of steps that are redone do not count.
@@ -74,11 +74,11 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     /** Policies explore: half of what was learned is lost and found again in healthy runs. */
     static final double LEAST_OF_RETURN = 0.5;
 
-    static final int SHORTEST_BLOCK = 8;
+    static final int SHORTEST_BLOCK = 4;
     /** Blocks in all while they grow: as many as the scatter looks back on. */
     static final int BLOCKS = HISTORY;
 
-    static final int FEWEST_BLOCKS = 16;
+    static final int FEWEST_BLOCKS = 12;
     /** Share of all returns that have to be low. */
     static final double LOST = 0.25;
 
@@ -390,7 +390,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             curve.open = false;
         }
         boolean lost = !isReturn
-                || (curve.count >= FEWEST_BLOCKS && curve.points - curve.pointsBefore >= LOST * curve.points);
+                || (curve.count >= (learned ? FEWEST_BLOCKS : BLOCKS)
+                        && curve.points - curve.pointsBefore >= LOST * curve.points);
         curve.open |= lost && curve.low >= Math.max(EVALUATIONS_IN_A_ROW, 2 * curve.longestRecovered);
         if (!curve.open) {
             verdicts.healthy(scope);
@@ -401,7 +402,8 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
                 scope,
                 Severity.warning,
                 curve.onset,
-                run.gates().upwardMove(),
+                // A quarter of a training is longer than any move on purpose holds.
+                isReturn ? null : run.gates().upwardMove(),
                 () -> explain(curve, scope, direction, errors, step));
     }
 

@@ -23,15 +23,20 @@ import org.jspecify.annotations.Nullable;
  * Finds a run that has learned nothing by the time it should have (D04).
  *
  * <pre>
- * at n1 = max(2 warm-up, min(500, a quarter of max_steps), 50) steps, or 20 epochs where a step is one, and at every doubling:
+ * at n1 = max(2 warm-up, min(max(500, 4,096 samples), a quarter of max_steps), 50) steps, or 20 epochs where a step is one,
+ * and at every doubling:
  * A = median of the first points (a fifth of them, at most 50), B = median of the latest (a quarter, at most 100), s = robust sd of those
  * fires if (A - B) / (1.2533 s / sqrt(points of B)) &lt; 5  or  (A - B) / |A| &lt; 2 %
  *       or |B - chance| &lt; 2 % of chance, where the run declares its classes
- * unless (A - B) + 2 standard errors of it &gt; 10 % of |A| while fewer points came than both medians take: too few to say
- * unless an evaluation loss has fallen: its latest three are below the first by 2 %
+ *       or all of the latest are within 0.5 % of ln C for a usual number C of classes: a constant answer
+ * unless fewer points came than both medians take, and (A - B) + 2 standard errors of it &gt; 10 % of |A|, or A - B is 2 % and
+ *       2 standard errors; or fewer than four evaluations did, where there are any: too few to say
+ * unless an evaluation loss has fallen: its latest three are below the first by 2 %, or each the lowest yet and the last
+ *       of them by 0.5 %
  * unless B is below chance by 2 % and by 5 standard errors, and the first 3 points do not say that it began there, or
  *       the very first point is above B by 2 % and 5 s and above each of the latest: what is easy is learned at once;
- *       but not if B is the loss of a constant answer: ln C for a usual number of classes, 1 for a squared error
+ *       but not if B is the loss of a constant answer: ln C for a usual number of classes, 1 for a squared error;
+ *       nor if three evaluations say how often the model is right, and that is less than half and no 3 % more than at first
  * </pre>
  *
  * <p>A run without a loss is judged by its return (a reward of {@code step_completed.metrics}), from 2,048 episodes on, once
@@ -86,6 +91,11 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final int ENOUGH_POINTS = 4 * LATEST_POINTS;
     /** An evaluation loss has to be lower so many times in a row. */
     static final int EVALUATIONS = 3;
+    static final double LEAST_FALL_OF_EVALUATION = 0.005;
+    /** So few samples say little: 500 steps of batches of 8. */
+    static final long FEWEST_SAMPLES = 4096;
+    /** What the share of right answers has to gain. */
+    static final double LEAST_GAIN_OF_RATE = 0.03;
 
     static final int FEWEST_EPISODES = 2048;
     static final double RETURN_ERRORS = 2;
@@ -112,7 +122,12 @@ public final class NotLearning implements Detector<NotLearning.State> {
         boolean atChance;
         double presumed = Double.NaN;
         double firstEvaluation = Double.NaN;
+        double lowestEvaluation = Double.NaN;
+        int evaluations;
         int lowerEvaluations;
+        double firstRate = Double.NaN;
+        double bestRate = Double.NaN;
+        int rates;
         long nextReturnCheck = FEWEST_EPISODES;
         long flatSince;
 
@@ -135,7 +150,12 @@ public final class NotLearning implements Detector<NotLearning.State> {
             out.writeBoolean(atChance);
             out.writeDouble(presumed);
             out.writeDouble(firstEvaluation);
+            out.writeDouble(lowestEvaluation);
+            out.writeInt(evaluations);
             out.writeInt(lowerEvaluations);
+            out.writeDouble(firstRate);
+            out.writeDouble(bestRate);
+            out.writeInt(rates);
             out.writeLong(nextReturnCheck);
             out.writeLong(flatSince);
         }
@@ -154,7 +174,12 @@ public final class NotLearning implements Detector<NotLearning.State> {
             atChance = in.readBoolean();
             presumed = in.readDouble();
             firstEvaluation = in.readDouble();
+            lowestEvaluation = in.readDouble();
+            evaluations = in.readInt();
             lowerEvaluations = in.readInt();
+            firstRate = in.readDouble();
+            bestRate = in.readDouble();
+            rates = in.readInt();
             nextReturnCheck = in.readLong();
             flatSince = in.readLong();
         }
@@ -203,14 +228,15 @@ public final class NotLearning implements Detector<NotLearning.State> {
         if (state.nextCheck == 0) {
             state.nextCheck = firstCheck(run, firstCheck);
         }
-        if ((steps >= state.nextCheck || hasNoGradient(run, state)) && state.points >= FEWEST_POINTS) {
+        boolean noGradient = hasNoGradient(run, state);
+        if ((steps >= state.nextCheck || noGradient) && state.points >= FEWEST_POINTS) {
             long warmup = run.gates().warmupEnd(run.facts());
-            if (!hasNoGradient(run, state) && (run.gates().learningRateStillRising() || steps < 2 * warmup)) {
+            if (!noGradient && (run.gates().learningRateStillRising() || steps < 2 * warmup)) {
                 state.nextCheck = Math.max(state.nextCheck + 1, 2 * warmup);
                 return;
             }
             state.nextCheck = 2 * steps;
-            check(state, run);
+            check(state, run, noGradient);
         }
         if (!state.checked) {
             return;
@@ -225,15 +251,29 @@ public final class NotLearning implements Detector<NotLearning.State> {
 
     /** The first dataset that is evaluated, if there are several: what it learns, the run learns. */
     private static void evaluated(State state, EvaluationCompleted evaluation) {
-        Double loss = evaluation.getMetrics() == null ? null : evaluation.getMetrics().get("loss");
+        if (evaluation.getMetrics() == null) {
+            return;
+        }
+        evaluation.getMetrics().forEach((name, value) -> {
+            if (name.equals("accuracy") && Double.isFinite(value)) {
+                state.firstRate = state.rates == 0 ? value : state.firstRate;
+                state.bestRate = state.rates == 0 ? value : Math.max(state.bestRate, value);
+                state.rates = Math.min(state.rates + 1, EVALUATIONS);
+            }
+        });
+        Double loss = evaluation.getMetrics().get("loss");
         if (loss == null || !Double.isFinite(loss)) {
             return;
         }
         if (Double.isNaN(state.firstEvaluation)) {
             state.firstEvaluation = loss;
+            state.lowestEvaluation = loss;
         }
         double lower = state.firstEvaluation - LEAST_IMPROVEMENT * Math.abs(state.firstEvaluation);
-        state.lowerEvaluations = loss < lower ? Math.min(state.lowerEvaluations + 1, EVALUATIONS) : 0;
+        state.evaluations = Math.min(state.evaluations + 1, EVALUATIONS + 1);
+        boolean lowest = loss < state.lowestEvaluation;
+        state.lowestEvaluation = Math.min(loss, state.lowestEvaluation);
+        state.lowerEvaluations = loss < lower || lowest ? Math.min(state.lowerEvaluations + 1, EVALUATIONS) : 0;
     }
 
     private static void returns(State state, RunView run, Map<String, Double> metrics, Verdicts verdicts) {
@@ -308,8 +348,9 @@ public final class NotLearning implements Detector<NotLearning.State> {
             return FEWEST_POINTS;
         }
         long maxSteps = run.facts().maxSteps();
-        long quarter = maxSteps > 0 ? maxSteps / 4 : most;
-        return Math.max(EARLIEST_CHECK, Math.min(most, quarter));
+        long batch = run.facts().globalBatchSize();
+        long enough = batch > 0 ? Math.max(most, FEWEST_SAMPLES / batch) : most;
+        return Math.max(EARLIEST_CHECK, maxSteps > 0 ? Math.min(enough, maxSteps / 4) : enough);
     }
 
     /** Every gradient norm so far was exactly 0: none is in the window, which holds logarithms. */
@@ -320,7 +361,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 && run.gradNorm().last() == 0;
     }
 
-    private static void check(State state, RunView run) {
+    private static void check(State state, RunView run, boolean noGradient) {
         state.checked = true;
         int a = (int) Math.max(3, Math.min(FIRST_POINTS, state.points / 5));
         int b = (int) Math.max(3, Math.min(LATEST_POINTS, state.points / 4));
@@ -339,15 +380,28 @@ public final class NotLearning implements Detector<NotLearning.State> {
         state.is = is;
         state.score = error == 0 ? (was - is) / 1e-12 : (was - is) / error;
         state.atChance = Math.abs(is - chance) < CHANCE_BAND * chance;
-        boolean improved = was - is >= LEAST_IMPROVEMENT * Math.abs(was)
+        boolean improved = was > is
+                && was - is >= LEAST_IMPROVEMENT * Math.abs(was)
                 && (state.score >= SIGNIFICANCE || was - is >= CLEAR_IMPROVEMENT * Math.abs(was));
         double errorOfBoth = 1.2533 * sd * Math.sqrt(1.0 / a + 1.0 / b);
-        boolean tooFew = state.points < ENOUGH_POINTS
-                && was - is + 2 * errorOfBoth > CLEAR_IMPROVEMENT * Math.abs(was);
+        boolean fewEvaluations = state.evaluations > 0 && state.evaluations <= EVALUATIONS;
+        boolean mayHaveImproved = was - is + 2 * errorOfBoth > CLEAR_IMPROVEMENT * Math.abs(was)
+                || was - is > Math.max(2 * errorOfBoth, LEAST_IMPROVEMENT * Math.abs(was));
+        boolean tooFew = !noGradient && (fewEvaluations || (state.points < ENOUGH_POINTS && mayHaveImproved));
+        boolean rateStays = state.rates == EVALUATIONS
+                && state.bestRate < 0.5
+                && state.bestRate - state.firstRate < LEAST_GAIN_OF_RATE;
+        boolean constant = Double.isNaN(chance)
+                && run.facts().mayBeEntropy()
+                && !Double.isNaN(presumed)
+                && within(latest, presumed, PRESUMED_CHANCE_BAND);
         boolean learnedAtOnce = fellBelowChance(state, is, sd, error, chance)
-                || (Double.isNaN(presumed) && fellAtOnce(state, latest, is, sd));
-        boolean evaluationFell = state.lowerEvaluations == EVALUATIONS;
-        state.flat = state.atChance || !(improved || learnedAtOnce || tooFew || evaluationFell);
+                || (Double.isNaN(presumed) && !rateStays && fellAtOnce(state, latest, is, sd));
+        boolean evaluationFell = !rateStays
+                && state.lowerEvaluations == EVALUATIONS
+                && state.firstEvaluation - state.lowestEvaluation
+                        > LEAST_FALL_OF_EVALUATION * Math.abs(state.firstEvaluation);
+        state.flat = state.atChance || constant || !(improved || learnedAtOnce || tooFew || evaluationFell);
         state.presumed = state.flat && !state.atChance ? presumed : Double.NaN;
     }
 
@@ -381,6 +435,15 @@ public final class NotLearning implements Detector<NotLearning.State> {
             }
         }
         return facts.isSquaredError() && isLevel(1, is, error) ? 1 : Double.NaN;
+    }
+
+    private static boolean within(double[] points, double level, double share) {
+        for (double point : points) {
+            if (Math.abs(point - level) > share * level) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean isLevel(double level, double is, double error) {

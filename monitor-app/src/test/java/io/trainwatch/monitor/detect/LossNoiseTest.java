@@ -23,7 +23,7 @@ class LossNoiseTest {
         "AR_09,           0, 0, 0",
         "AR_099,          6, 1, 0",
         "STUDENT_T3,      6, 0, 0",
-        "LOG_NORMAL,      3, 0, 0",
+        "LOG_NORMAL,      0, 0, 0",
         "SINE,            0, 0, 0",
         "QUANTISED,       0, 0, 0",
         "EPOCH_SAW_TOOTH, 0, 0, 0",

@@ -283,4 +283,52 @@ class NotLearningTest implements DetectorContract {
                         .openedStep())
                 .isEqualTo(20);
     }
+
+    @Test
+    void batches_of_one_are_judged_after_as_many_samples_as_500_steps_of_8_have() {
+        assertThat(Judging.of(run -> run.started(body -> {
+                                    body.setGlobalBatchSize(1L);
+                                    body.setMaxSteps(20_000L);
+                                })
+                                .loss(step -> 0.69 + run.noise(0.01))
+                                .steps(4500))
+                        .only(NOT_LEARNING)
+                        .openedStep())
+                .isEqualTo(4096);
+    }
+
+    @Test
+    void a_loss_of_exactly_zero_with_a_gradient_of_zero_has_learned_nothing() {
+        // As if all labels were masked.
+        assertThat(Judging.of(run -> run.loss(step -> 0).gradNorm(step -> 0).steps(60))
+                        .only(NOT_LEARNING)
+                        .openedStep())
+                .isEqualTo(20);
+    }
+
+    @Test
+    void epochs_that_all_lie_at_ln_ten_are_a_constant_answer_though_the_first_were_above() {
+        assertThat(Judging.of(run -> run.started(body -> body.setStepsPerEpoch(1L))
+                                .loss(step -> Math.log(10) + 0.15 * Math.exp(-step / 2.0))
+                                .steps(30))
+                        .only(NOT_LEARNING)
+                        .message())
+                .endsWith("now, which is what a constant answer has (ln 10)");
+    }
+
+    @Test
+    void an_accuracy_that_stays_low_says_that_what_fell_at_once_was_not_learning() {
+        assertThat(Judging.of(run -> {
+                            run.started(body -> body.setStepsPerEpoch(1L));
+                            for (int epoch = 1; epoch <= 30; epoch++) {
+                                run.step(epoch == 1 ? 3.4 : 2.55 + run.noise(0.06))
+                                        .evaluation(
+                                                Map.of("loss", 2.6 + run.noise(0.1), "accuracy", 0.1 + run.noise(0.003)),
+                                                body -> {});
+                            }
+                        })
+                        .only(NOT_LEARNING)
+                        .openedStep())
+                .isEqualTo(20);
+    }
 }

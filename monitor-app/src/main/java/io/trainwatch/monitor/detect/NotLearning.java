@@ -91,6 +91,7 @@ public final class NotLearning implements Detector<NotLearning.State> {
     static final int ENOUGH_POINTS = 4 * LATEST_POINTS;
     /** An evaluation loss has to be lower so many times in a row. */
     static final int EVALUATIONS = 3;
+
     static final double LEAST_FALL_OF_EVALUATION = 0.005;
     /** So few samples say little: 500 steps of batches of 8. */
     static final long FEWEST_SAMPLES = 4096;
@@ -458,8 +459,10 @@ public final class NotLearning implements Detector<NotLearning.State> {
                 : Double.isNaN(state.presumed)
                         ? ""
                         : ", which is what a constant answer has ("
-                                + (state.presumed == 1 ? "1: the variance of targets of unit variance" : "ln "
-                                        + Math.round(Math.exp(state.presumed))) + ")";
+                                + (state.presumed == 1
+                                        ? "1: the variance of targets of unit variance"
+                                        : "ln " + Math.round(Math.exp(state.presumed)))
+                                + ")";
         double change = (state.was - state.is) / Math.abs(state.was);
         String moved = change >= 0 ? "improved by only " + Figures.percent(change) : "got worse";
         return new Verdicts.Explanation(

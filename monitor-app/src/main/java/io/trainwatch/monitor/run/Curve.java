@@ -238,12 +238,9 @@ final class Curve implements Persistent {
             int to = VALUES * i;
             boolean none = Float.isNaN(value(a, MIN));
             boolean only = Float.isNaN(value(b, MIN));
-            merged[to + MIN] =
-                    none ? value(b, MIN) : only ? value(a, MIN) : Math.min(value(a, MIN), value(b, MIN));
-            merged[to + MAX] =
-                    none ? value(b, MAX) : only ? value(a, MAX) : Math.max(value(a, MAX), value(b, MAX));
-            merged[to + MEAN] =
-                    none ? value(b, MEAN) : only ? value(a, MEAN) : value(a, MEAN) / 2 + value(b, MEAN) / 2;
+            merged[to + MIN] = none ? value(b, MIN) : only ? value(a, MIN) : Math.min(value(a, MIN), value(b, MIN));
+            merged[to + MAX] = none ? value(b, MAX) : only ? value(a, MAX) : Math.max(value(a, MAX), value(b, MAX));
+            merged[to + MEAN] = none ? value(b, MEAN) : only ? value(a, MEAN) : value(a, MEAN) / 2 + value(b, MEAN) / 2;
             if (lastSteps != null) {
                 lastSteps[i] = lastSteps[b];
             }

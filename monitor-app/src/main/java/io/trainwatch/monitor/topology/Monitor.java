@@ -56,6 +56,7 @@ public final class Monitor implements AutoCloseable {
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(20);
     /** How long a commit may take: the broker aborts a longer one, and its events are judged again. */
     private static final long LONGEST_COMMIT_MS = 15_000;
+
     private static final long LAG_INTERVAL_MS = 1_000;
     private static final int LAG_LIMIT_SECONDS = 5;
     private static final long UNREACHABLE_MS = 10_000;
@@ -314,7 +315,8 @@ public final class Monitor implements AutoCloseable {
         p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, settings.commitInterval().toMillis());
         p.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
         p.put(StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG, TooLargeDropped.class);
-        // Readers of committed records wait this long for an instance that died while it committed and does not come back.
+        // Readers of committed records wait this long for an instance that died while it committed and does not come
+        // back.
         p.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
                 (settings.commitInterval().toMillis() + LONGEST_COMMIT_MS));
         // A new instance warms its states up first; the default looks every 10 min whether it has.

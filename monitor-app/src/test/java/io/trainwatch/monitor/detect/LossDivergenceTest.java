@@ -205,7 +205,8 @@ class LossDivergenceTest implements DetectorContract {
     @Test
     void a_loss_of_few_epochs_that_turns_and_rises_is_told_long_before_there_are_blocks() {
         double[] epochs = {
-            2.58, 2.38, 1.65, 1.3, 1.1, 0.89, 0.67, 0.5, 0.34, 0.21, 0.11, 0.069, 0.061, 0.067, 0.11, 0.2, 0.33, 0.46, 0.55
+            2.58, 2.38, 1.65, 1.3, 1.1, 0.89, 0.67, 0.5, 0.34, 0.21, 0.11, 0.069, 0.061, 0.067, 0.11, 0.2, 0.33, 0.46,
+            0.55
         };
         Judging.Episode turned = Judging.of(run -> {
                     for (double loss : epochs) {
@@ -216,7 +217,8 @@ class LossDivergenceTest implements DetectorContract {
         assertThat(turned.onsetStep()).isEqualTo(14);
         assertThat(turned.openedStep()).isEqualTo(19);
         assertThat(turned.highest()).isEqualTo(Severity.warning);
-        assertThat(turned.message()).isEqualTo("loss rises since step 14: 0.4467 now, 0.06567 at its best, 17.8 % of its progress lost");
+        assertThat(turned.message())
+                .isEqualTo("loss rises since step 14: 0.4467 now, 0.06567 at its best, 17.8 % of its progress lost");
     }
 
     @Test
@@ -224,7 +226,8 @@ class LossDivergenceTest implements DetectorContract {
         int alarmed = 0;
         for (int seed = 0; seed < 200; seed++) {
             Random random = new Random(seed);
-            alarmed += Judging.of(run -> run.loss(step -> 0.1 * Math.exp(0.5 * random.nextGaussian()) + 2 / (double) step)
+            alarmed += Judging.of(run -> run.loss(
+                                    step -> 0.1 * Math.exp(0.5 * random.nextGaussian()) + 2 / (double) step)
                             .steps(60))
                     .alarms(LOSS_DIVERGENCE)
                     .size();
@@ -234,8 +237,9 @@ class LossDivergenceTest implements DetectorContract {
 
     @Test
     void what_falls_a_hundred_times_its_start_below_zero_has_no_floor() {
-        Judging.Episode bottomless =
-                Judging.of(run -> run.loss(step -> 2 - Math.pow(step / 10.0, 3)).steps(200)).only(LOSS_DIVERGENCE);
+        Judging.Episode bottomless = Judging.of(run ->
+                        run.loss(step -> 2 - Math.pow(step / 10.0, 3)).steps(200))
+                .only(LOSS_DIVERGENCE);
         assertThat(bottomless.highest()).isEqualTo(Severity.critical);
         assertThat(bottomless.message()).endsWith("and began at 1.838: what is minimised has no floor");
     }

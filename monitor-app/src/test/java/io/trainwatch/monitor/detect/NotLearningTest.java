@@ -226,7 +226,9 @@ class NotLearningTest implements DetectorContract {
 
     @Test
     void what_fell_at_once_to_what_a_constant_answer_has_learned_nothing_though_nobody_declared_the_classes() {
-        assertThat(Judging.of(fellAtOnce(5, Math.log(2), null)).only(NOT_LEARNING).message())
+        assertThat(Judging.of(fellAtOnce(5, Math.log(2), null))
+                        .only(NOT_LEARNING)
+                        .message())
                 .endsWith("now, which is what a constant answer has (ln 2)");
         assertThat(Judging.of(fellAtOnce(8, Math.log(10), "cross_entropy"))
                         .only(NOT_LEARNING)
@@ -254,7 +256,9 @@ class NotLearningTest implements DetectorContract {
     void an_evaluation_loss_that_falls_says_that_the_run_learns_however_noisy_its_training_loss() {
         assertThat(Judging.of(run -> evaluated(run, 0.7, 0.6)).episodes(NOT_LEARNING))
                 .isEmpty();
-        assertThat(Judging.of(run -> evaluated(run, 0.7, 0.7)).only(NOT_LEARNING).highest())
+        assertThat(Judging.of(run -> evaluated(run, 0.7, 0.7))
+                        .only(NOT_LEARNING)
+                        .highest())
                 .isEqualTo(Severity.warning);
     }
 
@@ -268,9 +272,8 @@ class NotLearningTest implements DetectorContract {
     @Test
     void few_points_that_cannot_exclude_a_tenth_of_progress_are_waited_for() {
         // Every fiftieth step: 20 points at step 1,000, 200 at 10,000.
-        Judging judging = Judging.of(run -> run.loggedEvery(50)
-                .loss(step -> 0.6 + run.noise(0.12))
-                .steps(12_000));
+        Judging judging = Judging.of(
+                run -> run.loggedEvery(50).loss(step -> 0.6 + run.noise(0.12)).steps(12_000));
         assertThat(judging.only(NOT_LEARNING).openedStep()).isBetween(4000L, 12_000L);
     }
 
@@ -323,7 +326,11 @@ class NotLearningTest implements DetectorContract {
                             for (int epoch = 1; epoch <= 30; epoch++) {
                                 run.step(epoch == 1 ? 3.4 : 2.55 + run.noise(0.06))
                                         .evaluation(
-                                                Map.of("loss", 2.6 + run.noise(0.1), "accuracy", 0.1 + run.noise(0.003)),
+                                                Map.of(
+                                                        "loss",
+                                                        2.6 + run.noise(0.1),
+                                                        "accuracy",
+                                                        0.1 + run.noise(0.003)),
                                                 body -> {});
                             }
                         })

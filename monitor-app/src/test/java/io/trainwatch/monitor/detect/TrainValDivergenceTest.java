@@ -234,8 +234,8 @@ class TrainValDivergenceTest implements DetectorContract {
     @Test
     void a_line_through_noise_that_never_rises_three_times_is_found_too() {
         // Every second evaluation is lower than the one before, and each is higher than the one before that.
-        Judging.Episode overfit = Judging.of(
-                        run -> evaluated(run, 40, i -> i <= 6 ? 1.5 - 0.05 * i : 1.2 + 0.02 * (i - 6) + 0.06 * (i % 2)))
+        Judging.Episode overfit = Judging.of(run ->
+                        evaluated(run, 40, i -> i <= 6 ? 1.5 - 0.05 * i : 1.2 + 0.02 * (i - 6) + 0.06 * (i % 2)))
                 .only(TRAIN_VAL_DIVERGENCE);
         assertThat(overfit.onsetStep()).isEqualTo(600);
         assertThat(overfit.openedStep()).isBetween(1200L, 2000L);

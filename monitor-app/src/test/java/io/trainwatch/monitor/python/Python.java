@@ -65,15 +65,22 @@ public record Python(String version, Path interpreter) {
         Path log = environment.resolveSibling(environment.getFileName() + ".log");
         try {
             Files.createDirectories(environment.getParent());
-            List<String> create = new ArrayList<>(List.of(interpreter.toString(), "-m", "venv", environment.toString()));
+            List<String> create =
+                    new ArrayList<>(List.of(interpreter.toString(), "-m", "venv", environment.toString()));
             if (version.endsWith("-debian")) {
                 create.add("--system-site-packages");
             }
             if (!Files.isExecutable(python) && run(log, Map.of(), create) != 0) {
                 return missing("no virtual environment: apt-get install python3-venv; " + Files.readString(log));
             }
-            List<String> install = new ArrayList<>(
-                    List.of(python.toString(), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"));
+            List<String> install = new ArrayList<>(List.of(
+                    python.toString(),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-compile",
+                    "--disable-pip-version-check"));
             install.addAll(List.of(requirements));
             if (run(log, Map.of(), install) != 0) {
                 return missing("packages cannot be installed from PyPI: " + Files.readString(log));

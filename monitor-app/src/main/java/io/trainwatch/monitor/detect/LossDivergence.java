@@ -259,17 +259,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                     Severity.critical,
                     run.lastStep(),
                     LossGates.rise(run, loss),
-                    () -> new Verdicts.Explanation(
-                            loss.name() + " is " + Figures.text(loss.last()) + " and began at "
-                                    + Figures.text(loss.initial()) + ": what is minimised has no floor",
-                            List.of(Figures.evidence(
-                                    loss.name(),
-                                    run.lastStep(),
-                                    run.lastStep(),
-                                    loss.last(),
-                                    loss.initial(),
-                                    Double.NaN,
-                                    null))));
+                    () -> explainBottomless(run, loss));
             return;
         }
         boolean aboveStart = aboveStart(state, run, loss);
@@ -301,7 +291,7 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
                 () -> explain(state, run, loss, onset, aboveStart));
     }
 
-    /** Whether a run of few points has left its lowest loss behind: long before there are blocks to tell its noise by. */
+    /** Takes in the latest point of a run of few: whether it has left its lowest loss behind, long before there are blocks to tell its noise by. */
     private static boolean turnedEarly(State state, RunView run, Series loss) {
         if (state.blocks > ARMED_BLOCKS || state.points < FIRST_POINTS) {
             return false;
@@ -332,33 +322,56 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
     }
 
     private static Verdicts.Explanation explainEarly(State state, RunView run, Series loss) {
-        double now = mean3(state);
-        double lost = (now - state.lowest) / (state.firstMean - state.lowest);
-        return new Verdicts.Explanation(
-                loss.name() + " rises since step " + state.lowestStep + ": " + Figures.text(now) + " now, "
-                        + Figures.text(state.lowest) + " at its best, " + Figures.percent(lost)
-                        + " of its progress lost",
-                List.of(Figures.evidence(
-                        loss.name(),
-                        state.lowestStep,
-                        run.lastStep(),
-                        now,
-                        state.lowest,
-                        state.sinceLowest.tStatistic(),
-                        null)));
+        return explainRise(
+                run, loss, state.lowestStep, mean3(state), state.lowest, state.firstMean, state.sinceLowest.tStatistic());
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {
-        double now = aboveStart ? Medians.of(state.latest) : state.ema;
-        double baseline = aboveStart ? loss.initial() : state.reference;
-        String message = aboveStart
-                ? loss.name() + " is " + Figures.text(now) + ", above the " + Figures.text(baseline) + " where it began"
-                : loss.name() + " rises since step " + onset + ": " + Figures.text(now) + " now, "
-                        + Figures.text(baseline) + " at its best, "
-                        + Figures.percent((now - baseline) / Math.abs(state.first - baseline))
-                        + " of its progress lost";
+        if (!aboveStart) {
+            return explainRise(run, loss, onset, state.ema, state.reference, state.first, state.sum);
+        }
+        double now = Medians.of(state.latest);
+        return explained(
+                run,
+                loss,
+                onset,
+                now,
+                loss.initial(),
+                state.sum,
+                "is " + Figures.text(now) + ", above the " + Figures.text(loss.initial()) + " where it began");
+    }
+
+    private static Verdicts.Explanation explainBottomless(RunView run, Series loss) {
+        return explained(
+                run,
+                loss,
+                run.lastStep(),
+                loss.last(),
+                loss.initial(),
+                Double.NaN,
+                "is " + Figures.text(loss.last()) + " and began at " + Figures.text(loss.initial())
+                        + ": what is minimised has no floor");
+    }
+
+    private static Verdicts.Explanation explainRise(
+            RunView run, Series loss, long onset, double now, double best, double first, double score) {
+        return explained(
+                run,
+                loss,
+                onset,
+                now,
+                best,
+                score,
+                "rises since step " + onset + ": " + Figures.text(now) + " now, " + Figures.text(best)
+                        + " at its best, " + Figures.percent((now - best) / Math.abs(first - best))
+                        + " of its progress lost");
+    }
+
+    private static Verdicts.Explanation explained(
+            RunView run, Series loss, long onset, double now, double baseline, double score, String what) {
         return new Verdicts.Explanation(
-                message, List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, state.sum, null)));
+                loss.name() + " " + what,
+                List.of(Figures.evidence(loss.name(), onset, run.lastStep(), now, baseline, score, null)));
     }
 
     private void closeBlock(State state, RunView run, Series loss) {

@@ -132,6 +132,18 @@ public final class NotLearning implements Detector<NotLearning.State> {
         long nextReturnCheck = FEWEST_EPISODES;
         long flatSince;
 
+        /** Whether evaluations say that the model is as seldom right as it was at first. */
+        boolean rateStays() {
+            return rates == EVALUATIONS && bestRate < 0.5 && bestRate - firstRate < LEAST_GAIN_OF_RATE;
+        }
+
+        /** Whether evaluations say that the run learns, however noisy its training loss. */
+        boolean evaluationFell() {
+            return !rateStays()
+                    && lowerEvaluations == EVALUATIONS
+                    && firstEvaluation - lowestEvaluation > LEAST_FALL_OF_EVALUATION * Math.abs(firstEvaluation);
+        }
+
         @Override
         public int version() {
             return 2;
@@ -389,20 +401,13 @@ public final class NotLearning implements Detector<NotLearning.State> {
         boolean mayHaveImproved = was - is + 2 * errorOfBoth > CLEAR_IMPROVEMENT * Math.abs(was)
                 || was - is > Math.max(2 * errorOfBoth, LEAST_IMPROVEMENT * Math.abs(was));
         boolean tooFew = !noGradient && (fewEvaluations || (state.points < ENOUGH_POINTS && mayHaveImproved));
-        boolean rateStays = state.rates == EVALUATIONS
-                && state.bestRate < 0.5
-                && state.bestRate - state.firstRate < LEAST_GAIN_OF_RATE;
         boolean constant = Double.isNaN(chance)
                 && run.facts().mayBeEntropy()
                 && !Double.isNaN(presumed)
                 && within(latest, presumed, PRESUMED_CHANCE_BAND);
         boolean learnedAtOnce = fellBelowChance(state, is, sd, error, chance)
-                || (Double.isNaN(presumed) && !rateStays && fellAtOnce(state, latest, is, sd));
-        boolean evaluationFell = !rateStays
-                && state.lowerEvaluations == EVALUATIONS
-                && state.firstEvaluation - state.lowestEvaluation
-                        > LEAST_FALL_OF_EVALUATION * Math.abs(state.firstEvaluation);
-        state.flat = state.atChance || constant || !(improved || learnedAtOnce || tooFew || evaluationFell);
+                || (Double.isNaN(presumed) && !state.rateStays() && fellAtOnce(state, latest, is, sd));
+        state.flat = state.atChance || constant || !(improved || learnedAtOnce || tooFew || state.evaluationFell());
         state.presumed = state.flat && !state.atChance ? presumed : Double.NaN;
     }
 

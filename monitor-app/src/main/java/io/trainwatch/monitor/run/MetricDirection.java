@@ -25,12 +25,12 @@ public enum MetricDirection {
             "acc", "f1", "auc", "auroc", "auprc", "em", "iou", "miou", "dice", "jaccard", "top1", "top5", "map",
             "map50");
 
-    private static final List<String> RATE_ENDINGS =
-            List.of("accuracy", "precision", "recall", "sensitivity", "specificity", "f1score", "auroc");
+    private static final List<String> RATE_ENDINGS = List.of("accuracy", "f1score", "auroc");
 
-    private static final List<String> PRECISIONS = List.of("precision", "specificity");
+    /** Rates of which a threshold trades one kind for the other. */
+    private static final List<String> PRECISION_ENDINGS = List.of("precision", "specificity");
 
-    private static final List<String> RECALLS = List.of("recall", "sensitivity");
+    private static final List<String> RECALL_ENDINGS = List.of("recall", "sensitivity");
 
     /** What a policy earns: noisy, and worth nothing if it stays lost. */
     private static final Set<String> RETURNS = Set.of("rew", "return", "returns");
@@ -111,7 +111,7 @@ public enum MetricDirection {
 
     /** Whether the metric is precision or recall by itself: a threshold trades one for the other. */
     public static boolean isTraded(String name) {
-        return any(name, word -> endsWithOneOf(word, PRECISIONS) || endsWithOneOf(word, RECALLS));
+        return any(name, MetricDirection::isTradedWord);
     }
 
     /** Whether both precision and recall are among the names, and another rate that holds them together, as F1 or mAP does. */
@@ -120,8 +120,8 @@ public enum MetricDirection {
         boolean recall = false;
         boolean other = false;
         for (String name : names) {
-            precision |= any(name, word -> endsWithOneOf(word, PRECISIONS));
-            recall |= any(name, word -> endsWithOneOf(word, RECALLS));
+            precision |= any(name, word -> endsWithOneOf(word, PRECISION_ENDINGS));
+            recall |= any(name, word -> endsWithOneOf(word, RECALL_ENDINGS));
             other |= isRate(name) && !isTraded(name);
         }
         return precision && recall && other;
@@ -152,7 +152,11 @@ public enum MetricDirection {
     }
 
     private static boolean isRateWord(String word) {
-        return RATES.contains(word) || endsWithOneOf(word, RATE_ENDINGS);
+        return RATES.contains(word) || endsWithOneOf(word, RATE_ENDINGS) || isTradedWord(word);
+    }
+
+    private static boolean isTradedWord(String word) {
+        return endsWithOneOf(word, PRECISION_ENDINGS) || endsWithOneOf(word, RECALL_ENDINGS);
     }
 
     private static boolean isReturnWord(String word) {

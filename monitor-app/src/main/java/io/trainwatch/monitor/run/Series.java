@@ -101,8 +101,10 @@ public final class Series implements Persistent {
         score = window.score(x);
         if (trusted()) {
             tail.add(score);
-            outliers = window.above(median + OUTLYING * scale);
-            above = window.above(x);
+            if (score > OUTLYING) {
+                outliers = window.above(median + OUTLYING * scale);
+                above = window.above(x);
+            }
         }
         window.add(x);
         if (buckets != null) {
@@ -166,12 +168,12 @@ public final class Series implements Persistent {
         return score;
     }
 
-    /** Points of the window before the latest that were more than 5 scales above its median; 0 until it is trusted. */
+    /** Points of the window before the latest that were, like the latest, more than 5 scales above its median. */
     public int outliers() {
         return outliers;
     }
 
-    /** Points of the window before the latest that were above the latest; 0 until it is trusted. */
+    /** Points of the window before the latest that were above the latest, if that is more than 5 scales above its median. */
     public int above() {
         return above;
     }

@@ -42,11 +42,14 @@ import org.jspecify.annotations.Nullable;
  * evaluations has fallen.
  *
  * <p>Reads every metric of {@code evaluation_completed} whose direction is declared or well known ({@link
- * MetricDirection}), each dataset, split and slice by itself, and returns (rewards) of {@code step_completed} in means of 4
- * points, and of more as they become many: a thirty-second of those that came. They are judged from 12 means on, or 32 where nothing was learned, and a policy
- * has to be lost for a quarter of its training: most are found again. Not while an {@code exploration_rate} is above 0.2. Precision and recall are not judged where both are logged beside another metric that holds them together:
- * what one loses to the other as a threshold moves is no fall. Losses and perplexities only where the run has no training loss: beside one, {@link TrainValDivergence} judges
- * them. A declared phase starts anew. Evaluations of steps that are redone do not count.
+ * MetricDirection}), each dataset, split and slice by itself. Losses and perplexities only where the run has no training
+ * loss: beside one, {@link TrainValDivergence} judges them. Precision and recall are not judged where both are logged beside
+ * another metric that holds them together: what one loses to the other as a threshold moves is no fall. A declared phase
+ * starts anew. Evaluations of steps that are redone do not count.
+ *
+ * <p>And returns (rewards) of {@code step_completed} in means of 4 points, and of more as they become many: a thirty-second of
+ * those that came. They are judged from 12 means on, or 32 where nothing was learned, and a policy has to be lost for a
+ * quarter of its training, because most are found again. Not while an {@code exploration_rate} is above 0.2.
  *
  * <p>Known weakness: a fall of less than 3 standard errors is not seen however long it lasts; slow wandering, as measured. Siblings: {@link MetricMismatch}, {@link PredictionCollapse} for diversity. Source:
  * DETECTION.md D18.
@@ -118,7 +121,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
     static final class Curve implements Persistent {
         final double[] latest = new double[HISTORY];
         final Moments block = new Moments();
-        /** Returns that came. */
+        /** Returns that came with steps; 0 for what an evaluation measured. */
         long points;
         /** Those before the present fall. */
         long pointsBefore;
@@ -356,9 +359,9 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             double error,
             long step,
             Verdicts verdicts) {
-        boolean isReturn = MetricDirection.isReturn(name) && curve.points > 0;
+        boolean ofSteps = curve.points > 0;
         // What a policy that has learned earns wanders because it learned: that its fall lasts says more.
-        double scatter = curve.scatter(!(isReturn && curve.learned(curve.scatter(false))));
+        double scatter = curve.scatter(!(ofSteps && curve.learned(curve.scatter(false))));
         if (Double.isNaN(scatter)) {
             scatter = error;
         }
@@ -373,7 +376,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
         boolean calm = learned || scatter <= SAMPLING * error;
         double noise = Math.max((calm ? ERRORS : WANDERING) * scatter, Double.isNaN(error) ? 0 : ERRORS * error);
         double margin = noise + luck;
-        double share = isReturn ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
+        double share = MetricDirection.isReturn(name) ? LEAST_OF_RETURN : LEAST_OF_PROGRESS;
         double least = Math.max(leastFall * Math.abs(curve.best), share * (curve.best - curve.first));
         if (fall > margin && fall > least) {
             if (curve.low++ == 0) {
@@ -389,7 +392,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
             curve.low = 0;
             curve.open = false;
         }
-        boolean lost = !isReturn
+        boolean lost = !ofSteps
                 || (curve.count >= (learned ? FEWEST_BLOCKS : BLOCKS)
                         && curve.points - curve.pointsBefore >= LOST * curve.points);
         curve.open |= lost && curve.low >= Math.max(EVALUATIONS_IN_A_ROW, 2 * curve.longestRecovered);
@@ -403,7 +406,7 @@ public final class MetricDrift implements Detector<MetricDrift.State> {
                 Severity.warning,
                 curve.onset,
                 // A quarter of a training is longer than any move on purpose holds.
-                isReturn ? null : run.gates().upwardMove(),
+                ofSteps ? null : run.gates().upwardMove(),
                 () -> explain(curve, scope, direction, errors, step));
     }
 

@@ -362,4 +362,20 @@ class MetricDriftTest implements DetectorContract {
             run.steps(10).evaluation(i < 20 ? before : after, body -> body.setNumSamples(1000L));
         }
     }
+
+    @Test
+    void an_evaluated_return_may_lose_two_fifths_of_what_was_learned_and_no_more() {
+        assertThat(Judging.of(run -> evaluatedReturn(run, 65)).episodes(METRIC_DRIFT))
+                .isEmpty();
+        assertThat(Judging.of(run -> evaluatedReturn(run, 30)).only(METRIC_DRIFT).scope())
+                .isEqualTo("val/mean_reward");
+    }
+
+    private static void evaluatedReturn(RunStream run, double later) {
+        run.started(body -> body.setTask("rl"));
+        for (int i = 0; i < 60; i++) {
+            double earned = i < 40 ? Math.min(100, 5.0 * i) : later;
+            run.steps(10).evaluation(Map.of("mean_reward", earned + run.noise(0.5)), body -> {});
+        }
+    }
 }

@@ -323,7 +323,13 @@ public final class LossDivergence implements Detector<PerScope<LossDivergence.St
 
     private static Verdicts.Explanation explainEarly(State state, RunView run, Series loss) {
         return explainRise(
-                run, loss, state.lowestStep, mean3(state), state.lowest, state.firstMean, state.sinceLowest.tStatistic());
+                run,
+                loss,
+                state.lowestStep,
+                mean3(state),
+                state.lowest,
+                state.firstMean,
+                state.sinceLowest.tStatistic());
     }
 
     private static Verdicts.Explanation explain(State state, RunView run, Series loss, long onset, boolean aboveStart) {

@@ -367,7 +367,9 @@ class MetricDriftTest implements DetectorContract {
     void an_evaluated_return_may_lose_two_fifths_of_what_was_learned_and_no_more() {
         assertThat(Judging.of(run -> evaluatedReturn(run, 65)).episodes(METRIC_DRIFT))
                 .isEmpty();
-        assertThat(Judging.of(run -> evaluatedReturn(run, 30)).only(METRIC_DRIFT).scope())
+        assertThat(Judging.of(run -> evaluatedReturn(run, 30))
+                        .only(METRIC_DRIFT)
+                        .scope())
                 .isEqualTo("val/mean_reward");
     }
 

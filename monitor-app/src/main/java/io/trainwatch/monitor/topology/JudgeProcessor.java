@@ -40,8 +40,9 @@ import org.slf4j.LoggerFactory;
  * storm of alerts commits are spaced out ({@link CommitPacer}).
  *
  * <p>A status is forwarded when a run is first seen, starts, ends, changes its condition or raises an alert, and else at
- * most every 10 s, 30 s while the task is behind. A snapshot goes to the board when a run is first seen or raises an alert, and else at most once a second
- * per run and at most {@value #SNAPSHOTS_PER_TICK} a second per partition: with more runs than that the board lags.
+ * most every 10 s, 30 s while the task is behind. A snapshot goes to the board when a run is first seen or raises an alert,
+ * and else at most once a second per run and at most {@value #SNAPSHOTS_PER_TICK} a second per partition: with more runs than
+ * that the board lags.
  *
  * <p>The reference that a run names is looked for when it starts and when it goes to the board; runs of other instances are
  * not known.

@@ -89,9 +89,7 @@ class DemoTest {
 
     @BeforeEach
     void desktop() {
-        browser.size(1440, 900, false);
-        browser.scheme("light");
-        browser.forgetProblems();
+        browser.desktop();
     }
 
     @AfterEach

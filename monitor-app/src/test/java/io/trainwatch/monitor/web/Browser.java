@@ -158,6 +158,13 @@ public final class Browser implements AutoCloseable {
         send("Emulation.setTouchEmulationEnabled", Map.of("enabled", phone));
     }
 
+    /** A desktop by day that remembers no problem: how each test begins. */
+    public void desktop() {
+        size(1440, 900, false);
+        scheme("light");
+        forgetProblems();
+    }
+
     /** What the system asks pages for: "dark" or "light". */
     public void scheme(String scheme) {
         send(

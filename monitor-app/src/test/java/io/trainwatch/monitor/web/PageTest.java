@@ -192,9 +192,7 @@ class PageTest {
 
     @BeforeEach
     void desktop() {
-        browser.size(1440, 900, false);
-        browser.scheme("light");
-        browser.forgetProblems();
+        browser.desktop();
     }
 
     @AfterEach

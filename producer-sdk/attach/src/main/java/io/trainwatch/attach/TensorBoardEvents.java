@@ -15,7 +15,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -48,8 +47,6 @@ final class TensorBoardEvents implements LogFormat {
 
     private static final int HEADER_BYTES = 12;
     private static final int MASK = 0xa282ead8;
-    private static final Set<String> TRAINING_FOLDERS = Set.of("train", "training");
-    private static final Set<String> EVALUATION_FOLDERS = Set.of("validation", "val", "valid", "eval", "test", "dev");
 
     private static int masked(byte[] bytes, int start, int length) {
         CRC32C crc = new CRC32C();
@@ -178,15 +175,13 @@ final class TensorBoardEvents implements LogFormat {
     /** All folders of splits are of one run, which is called like the folder above them. */
     private static String runIdOf(LogInput input) {
         String id = RunEvents.runId(input);
-        String folder = folder(input.path());
-        boolean split = TRAINING_FOLDERS.contains(folder) || EVALUATION_FOLDERS.contains(folder);
-        return split && id.lastIndexOf('/') > 0 ? id.substring(0, id.lastIndexOf('/')) : id;
+        return split(input.path()) != null && id.lastIndexOf('/') > 0 ? id.substring(0, id.lastIndexOf('/')) : id;
     }
 
-    private static String folder(@Nullable Path path) {
-        Path folder = path == null ? null : path.toAbsolutePath().normalize().getParent();
-        Path name = folder == null ? null : folder.getFileName();
-        return name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
+    private static @Nullable Split split(@Nullable Path path) {
+        return path == null
+                ? null
+                : Split.ofFolder(path.toAbsolutePath().normalize().getParent());
     }
 
     private static final class Reader implements LogReader {
@@ -220,7 +215,7 @@ final class TensorBoardEvents implements LogFormat {
         }
 
         private static String folderSplit(@Nullable Path path) {
-            return EVALUATION_FOLDERS.contains(folder(path)) ? "val/" : "";
+            return split(path) == Split.EVALUATION ? "val/" : "";
         }
 
         /** The tags at the beginning, which say what kind of run it is and what is logged for steps. */

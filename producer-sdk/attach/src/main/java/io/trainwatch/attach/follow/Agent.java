@@ -3,6 +3,7 @@ package io.trainwatch.attach.follow;
 import io.trainwatch.attach.LogFormat;
 import io.trainwatch.attach.LogFormats;
 import io.trainwatch.attach.LogInput;
+import io.trainwatch.attach.Split;
 import java.io.IOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
@@ -18,7 +19,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -51,7 +51,7 @@ public final class Agent implements AutoCloseable {
     private static final Pattern TEXT_LOG =
             Pattern.compile("(?i).*\\.(?:log|out|err|stdout|stderr|txt)(?:\\.gz)?|[^.]*(?:log|out|stdout|stderr)[^.]*");
 
-    private static final Pattern SPLIT = Pattern.compile("train|training|validation|val|valid|eval|test|dev");
+    private static final Pattern CHECKPOINT = Pattern.compile("(?i)checkpoint-\\d+");
 
     private final Settings settings;
     private final Duration ofLast;
@@ -340,17 +340,12 @@ public final class Agent implements AutoCloseable {
     }
 
     private static boolean isPart(Path folder) {
-        String name = name(folder);
-        return name.matches("checkpoint-\\d+") || SPLIT.matcher(name).matches();
+        Path name = folder.getFileName();
+        return Split.ofFolder(folder) != null
+                || (name != null && CHECKPOINT.matcher(name.toString()).matches());
     }
 
     private static boolean isOfEvaluation(Path file) {
-        String name = file.getParent() == null ? "" : name(file.getParent());
-        return SPLIT.matcher(name).matches() && !name.startsWith("train");
-    }
-
-    private static String name(Path folder) {
-        Path name = folder.getFileName();
-        return name == null ? "" : name.toString().toLowerCase(Locale.ROOT);
+        return Split.ofFolder(file.getParent()) == Split.EVALUATION;
     }
 }

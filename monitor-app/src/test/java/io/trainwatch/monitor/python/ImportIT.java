@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Past runs, as the libraries of others wrote them, become history of a real monitor, and baselines for new runs. */
 class ImportIT {
-    /** The loss of each run falls to 1; the one of Neptune, whose library writes to its server alone, breaks. */
+    /** The loss of each run falls to 1; the one of Neptune in CSV breaks. Neptune's library writes to its server alone. */
     private static final String PAST_RUNS = """
             import os, sys
             os.chdir(sys.argv[1])
@@ -50,6 +50,32 @@ class ImportIT {
                 run.log({"train/loss": loss}, step=step)
             run.finish()
 
+            # As neptune-exporter has it: https://github.com/neptune-ai/neptune-exporter
+            import datetime, decimal
+            import pyarrow, pyarrow.parquet
+            schema = pyarrow.schema([
+                ("project_id", pyarrow.string()), ("run_id", pyarrow.string()),
+                ("attribute_path", pyarrow.string()), ("attribute_type", pyarrow.string()),
+                ("step", pyarrow.decimal128(18, 6)), ("timestamp", pyarrow.timestamp("ms", tz="UTC")),
+                ("int_value", pyarrow.int64()), ("float_value", pyarrow.float64()), ("string_value", pyarrow.string()),
+                ("bool_value", pyarrow.bool_()), ("datetime_value", pyarrow.timestamp("ms", tz="UTC")),
+                ("string_set_value", pyarrow.list_(pyarrow.string())),
+                ("file_value", pyarrow.struct([("path", pyarrow.string())])),
+            ])
+            row = {"project_id": "team/vision", "run_id": "of-exporter"}
+            rows = [dict(row, attribute_path="parameters/lr", attribute_type="float", float_value=0.1)]
+            rows += [
+                dict(row, attribute_path="train/loss", attribute_type="float_series", float_value=loss,
+                     step=decimal.Decimal(step).quantize(decimal.Decimal("0.000001")),
+                     timestamp=datetime.datetime.fromtimestamp(1_790_000_000 + step, datetime.timezone.utc))
+                for step, loss in points()
+            ]
+            os.makedirs("exports/data/team_vision")
+            for part in range(2):
+                table = pyarrow.Table.from_pylist(rows[part * 200 : (part + 1) * 200 + part], schema)
+                pyarrow.parquet.write_table(
+                    table, "exports/data/team_vision/of-exporter_part_%d.parquet" % part, compression="snappy")
+
             with open("neptune-export.csv", "w") as file:
                 file.write("run_id,attribute_path,attribute_type,step,timestamp,float_value\\n")
                 for step, loss in points():
@@ -76,7 +102,13 @@ class ImportIT {
         monitor = new RunningMonitor(dir);
         python = Python.available()
                 .get(0)
-                .with("import", ".", "wandb==0.31.0", "tensorboardX==2.6.5", "mlflow-skinny==3.17.2");
+                .with(
+                        "import",
+                        ".",
+                        "wandb==0.31.0",
+                        "tensorboardX==2.6.5",
+                        "mlflow-skinny==3.17.2",
+                        "pyarrow==26.0.1");
         Path past = Files.createDirectory(dir.resolve("past"));
         Path log = dir.resolve("past.log");
         int exit = python.run(log, Map.of(), "-c", PAST_RUNS, past.toString());
@@ -92,11 +124,16 @@ class ImportIT {
     void runs_of_others_become_history_once_and_a_new_run_is_compared_with_them() throws Exception {
         String said = importAll();
 
-        assertThat(said).contains(" of 5 logs in ");
+        assertThat(said).contains(" of 6 logs in ");
         await().atMost(Duration.ofSeconds(30))
                 .untilAsserted(() -> assertThat(monitor.runs())
                         .extracting(run -> run.replaceFirst(" [a-z]+ (?=[0-9]+$)", " "))
-                        .contains("of mlflow 400", "of-wandb 400", "of-tensorboard 400", "of-neptune 400"));
+                        .contains(
+                                "of mlflow 400",
+                                "of-wandb 400",
+                                "of-tensorboard 400",
+                                "of-neptune 400",
+                                "of-exporter 400"));
         monitor.awaitAlerts(List.of("of-neptune non_finite_loss"));
         assertThat(monitor.alerts("historical"))
                 .as("found in the past, and no reason to page")

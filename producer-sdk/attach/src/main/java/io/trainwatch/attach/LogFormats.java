@@ -14,6 +14,7 @@ public final class LogFormats {
             new WandbLog(),
             new MlflowRun(),
             new PointTable(),
+            new ParquetLog(),
             new MetricLines(),
             new LlmC(),
             new OlmoLog(),

@@ -6,18 +6,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import io.trainwatch.attach.PointRows.Column;
 import java.io.IOException;
-import java.time.DateTimeException;
-import java.time.Instant;
-import java.time.LocalDateTime;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
-import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,34 +28,9 @@ import org.jspecify.annotations.Nullable;
  * {"metrics": [{"key": "loss", "value": 2.5, "timestamp": 1795944523982, "step": 0}]}
  * </pre>
  *
- * <p>Numbers are put together as {@link Points} does it. All of the log is read before its first event. Rows that hold no
- * number, such as texts, files and settings, are passed over.
+ * <p>Numbers are put together as {@link Points} does it. All of the log is read before its first event.
  */
 final class PointTable implements LogFormat {
-    private static final Map<String, Column> COLUMNS = new HashMap<>();
-
-    private enum Column {
-        RUN,
-        NAME,
-        VALUE,
-        STEP,
-        TIME
-    }
-
-    static {
-        name(Column.RUN, "run_id", "run_uuid", "run", "sys/id", "custom_run_id");
-        name(Column.NAME, "key", "metric", "name", "attribute_path", "metric_name", "tag");
-        name(Column.VALUE, "value", "float_value", "metric_value");
-        name(Column.STEP, "step");
-        name(Column.TIME, "timestamp", "wall time", "wall_time", "time");
-    }
-
-    private static void name(Column column, String... names) {
-        for (String name : names) {
-            COLUMNS.put(name, column);
-        }
-    }
-
     private static final JsonFactory JSON = JsonFactory.builder()
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER)
@@ -119,7 +88,7 @@ final class PointTable implements LogFormat {
         static Header of(List<String> names) {
             Map<Column, Integer> places = new EnumMap<>(Column.class);
             for (int i = 0; i < names.size(); i++) {
-                Column column = COLUMNS.get(names.get(i).strip().toLowerCase(Locale.ROOT));
+                Column column = PointRows.column(names.get(i));
                 if (column != null) {
                     places.putIfAbsent(column, i);
                 }
@@ -146,29 +115,25 @@ final class PointTable implements LogFormat {
 
     private static final class Reader implements LogReader {
         private final LogInput input;
-        private final Points points;
-        private final String ownRun;
+        private final PointRows rows;
         private final Deque<LogEntry> entries;
-        private boolean full;
-        private long ignored;
 
         Reader(LogInput input) throws IOException {
             this.input = input;
-            points = new Points(input);
-            ownRun = RunEvents.runId(input);
+            rows = new PointRows(input);
             String head = input.head().stripLeading();
             if (head.startsWith("{") || head.startsWith("[")) {
                 json();
             } else {
                 table();
             }
-            entries = new ArrayDeque<>(points.entries(Long.MAX_VALUE));
+            entries = rows.entries();
         }
 
         private void table() throws IOException {
             Lines lines = new Lines(input.once(), LineReader.MAX_LINE_BYTES);
             Header header = null;
-            while (lines.next() && !full) {
+            while (lines.next() && !rows.isFull()) {
                 String text = lines.text();
                 if (text == null || text.isBlank()) {
                     continue;
@@ -177,7 +142,7 @@ final class PointTable implements LogFormat {
                 if (header == null) {
                     header = Header.of(fields == null ? List.of() : fields);
                     if (!header.isWhole()) {
-                        points.problem(
+                        rows.problem(
                                 1,
                                 0,
                                 "the first line must be a header with a name, a step and a value, but is \""
@@ -185,19 +150,19 @@ final class PointTable implements LogFormat {
                         return;
                     }
                 } else if (fields == null || fields.size() != header.fields()) {
-                    points.problem(
+                    rows.problem(
                             lines.line(),
                             lines.offset(),
                             "the line has "
                                     + (fields == null ? "a quote that is not closed" : fields.size() + " fields")
                                     + ", but the header names " + header.fields());
                 } else {
-                    add(
+                    rows.add(
                             field(fields, header.run()),
                             header.name() < 0 ? tag() : field(fields, header.name()),
                             Numbers.parse(field(fields, header.value())),
                             Numbers.parse(field(fields, header.step())),
-                            field(fields, header.time()),
+                            PointRows.timestampMs(field(fields, header.time())),
                             lines.line(),
                             lines.offset());
                 }
@@ -217,13 +182,15 @@ final class PointTable implements LogFormat {
 
         private void json() throws IOException {
             try (JsonParser parser = JSON.createParser(input.once())) {
-                for (JsonToken token = parser.nextToken(); token != null && !full; token = parser.nextToken()) {
+                for (JsonToken token = parser.nextToken();
+                        token != null && !rows.isFull();
+                        token = parser.nextToken()) {
                     if (token == JsonToken.START_OBJECT) {
                         object(parser, 0);
                     }
                 }
             } catch (JsonProcessingException e) {
-                points.problem(
+                rows.problem(
                         e.getLocation() == null ? 1 : e.getLocation().getLineNr(),
                         e.getLocation() == null
                                 ? 0
@@ -239,7 +206,7 @@ final class PointTable implements LogFormat {
             Map<Column, String> values = new HashMap<>();
             for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
                 JsonToken value = parser.nextToken();
-                Column column = COLUMNS.get(name.toLowerCase(Locale.ROOT));
+                Column column = PointRows.column(name);
                 if (value == JsonToken.START_OBJECT && depth < 16) {
                     object(parser, depth + 1);
                 } else if (value == JsonToken.START_ARRAY && depth < 16) {
@@ -251,12 +218,12 @@ final class PointTable implements LogFormat {
                 }
             }
             if (values.containsKey(Column.VALUE) && values.containsKey(Column.NAME)) {
-                add(
+                rows.add(
                         values.getOrDefault(Column.RUN, ""),
                         values.getOrDefault(Column.NAME, ""),
                         Numbers.parse(values.getOrDefault(Column.VALUE, "")),
                         Numbers.parse(values.getOrDefault(Column.STEP, "")),
-                        values.getOrDefault(Column.TIME, ""),
+                        PointRows.timestampMs(values.getOrDefault(Column.TIME, "")),
                         line,
                         offset);
             }
@@ -274,52 +241,6 @@ final class PointTable implements LogFormat {
             }
         }
 
-        private void add(
-                String run,
-                String name,
-                @Nullable Double value,
-                @Nullable Double step,
-                String time,
-                long line,
-                long offset) {
-            boolean counted = step != null && step >= 0 && step <= 0x1p53;
-            if (value == null || step == null || !counted || name.isBlank() || full) {
-                ignored++;
-                return;
-            }
-            full = !points.add(
-                    run.isBlank() ? ownRun : run, name, value, step.longValue(), timestampMs(time), line, offset);
-            if (full) {
-                points.problem(
-                        line,
-                        offset,
-                        "the log has more than " + Points.MAX_POINTS + " numbers or " + Points.MAX_RUNS
-                                + " runs: the others are left out");
-            }
-        }
-
-        /** Seconds or milliseconds since 1970, or a date with a time; -1 for what is none of them. */
-        private static long timestampMs(String time) {
-            Double number = Numbers.parse(time);
-            if (number != null) {
-                return number < 0 || number > 1e14 ? -1 : (long) (number < 1e11 ? number * 1000 : number);
-            }
-            String text = time.replace(' ', 'T');
-            try {
-                if (text.length() < 10 || text.length() > 40) {
-                    return -1;
-                }
-                boolean zoned = text.endsWith("Z") || text.substring(10).matches(".*[+-]\\d\\d:?\\d\\d");
-                return zoned
-                        ? (text.endsWith("Z")
-                                ? Instant.parse(text).toEpochMilli()
-                                : OffsetDateTime.parse(text).toInstant().toEpochMilli())
-                        : LocalDateTime.parse(text).toInstant(ZoneOffset.UTC).toEpochMilli();
-            } catch (DateTimeException e) {
-                return -1;
-            }
-        }
-
         @Override
         public @Nullable LogEntry next() {
             return entries.poll();
@@ -327,7 +248,7 @@ final class PointTable implements LogFormat {
 
         @Override
         public long ignoredFields() {
-            return ignored + points.ignored();
+            return rows.ignored();
         }
 
         @Override

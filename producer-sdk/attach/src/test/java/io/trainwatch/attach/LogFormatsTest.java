@@ -28,6 +28,7 @@ class LogFormatsTest {
                         "wandb",
                         "mlflow",
                         "points",
+                        "parquet",
                         "jsonl",
                         "llm.c",
                         "olmo",

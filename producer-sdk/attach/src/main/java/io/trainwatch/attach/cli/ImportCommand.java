@@ -27,9 +27,9 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "What it reads, each also as whole directories:",
-            "  Weights & Biases   wandb/ with online and offline runs; exported CSV and JSON Lines",
+            "  Weights & Biases   wandb/ with online and offline runs; exported CSV, JSON Lines and Parquet",
             "  MLflow             mlruns/ (file store); metrics as CSV, histories as JSON",
-            "  Neptune            exported CSV and JSON Lines, one number a row",
+            "  Neptune            Parquet of its exporter; CSV and JSON Lines, one number a row",
             "  TensorBoard        runs/ with event files; saved curves as CSV",
             "  and every log that 'check' and 'attach' read",
             "",

@@ -412,7 +412,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             counters.alert(alert);
             send(Destination.ALERTS, alert.getAlertId(), alert.getRunId(), alertCodec.encode(alert), timestampMs);
         }
-        askForCommit();
+        askForCommit(timestampMs < now() - CatchUp.BEHIND_MS);
     }
 
     private void send(Destination destination, String key, String runId, byte @Nullable [] bytes, long timestampMs) {
@@ -455,11 +455,11 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         headers.add(name, value.getBytes(StandardCharsets.UTF_8));
     }
 
-    private void askForCommit() {
+    private void askForCommit(boolean behind) {
         if (commitLater != null) {
             return;
         }
-        long wait = pacers.get().waitNanos(System.nanoTime());
+        long wait = pacers.get().waitNanos(System.nanoTime(), behind);
         if (wait <= 0) {
             commit();
         } else {

@@ -11,13 +11,14 @@ class CommitPacerTest {
 
     @Test
     void the_first_alert_does_not_wait() {
-        assertThat(pacer.waitNanos(-5 * MS)).isZero();
+        assertThat(pacer.waitNanos(-5 * MS, false)).isZero();
+        assertThat(pacer.waitNanos(-5 * MS, true)).isZero();
     }
 
     @Test
     void an_alert_does_not_wait_because_of_a_commit_that_nobody_asked_for_however_long_ago_it_was() {
         pacer.committing(0);
-        assertThat(pacer.waitNanos(4_900 * MS)).isNotPositive();
+        assertThat(pacer.waitNanos(4_900 * MS, true)).isNotPositive();
         assertThat(pacer.commits()).isZero();
     }
 
@@ -27,9 +28,9 @@ class CommitPacerTest {
         pacer.asked();
         pacer.committing(4_900 * MS);
         pacer.judging(4_910 * MS);
-        assertThat(pacer.waitNanos(4_910 * MS)).isEqualTo(20 * MS);
+        assertThat(pacer.waitNanos(4_910 * MS, true)).isEqualTo(20 * MS);
         pacer.committing(5_000 * MS);
-        assertThat(pacer.waitNanos(9_000 * MS)).isNotPositive();
+        assertThat(pacer.waitNanos(9_000 * MS, true)).isNotPositive();
     }
 
     @Test
@@ -39,8 +40,17 @@ class CommitPacerTest {
         pacer.committing(150 * MS);
         pacer.judging(400 * MS);
         assertThat(pacer.commits()).isEqualTo(1);
-        assertThat(pacer.waitNanos(450 * MS)).isEqualTo(250 * MS);
-        assertThat(pacer.waitNanos(700 * MS)).isZero();
+        assertThat(pacer.waitNanos(450 * MS, true)).isEqualTo(250 * MS);
+        assertThat(pacer.waitNanos(700 * MS, true)).isZero();
+    }
+
+    @Test
+    void where_nothing_is_behind_the_next_commit_waits_for_five_milliseconds_alone() {
+        pacer.asked();
+        pacer.committing(100 * MS);
+        pacer.judging(400 * MS);
+        assertThat(pacer.waitNanos(401 * MS, false)).isEqualTo(4 * MS);
+        assertThat(pacer.waitNanos(405 * MS, false)).isZero();
     }
 
     @Test
@@ -48,14 +58,14 @@ class CommitPacerTest {
         pacer.asked();
         pacer.committing(100 * MS);
         pacer.judging(101 * MS);
-        assertThat(pacer.waitNanos(101 * MS)).isEqualTo(20 * MS);
+        assertThat(pacer.waitNanos(101 * MS, true)).isEqualTo(20 * MS);
     }
 
     @Test
     void an_alert_right_after_a_commit_tells_that_it_ended() {
         pacer.asked();
         pacer.committing(0);
-        assertThat(pacer.waitNanos(30 * MS)).isEqualTo(30 * MS);
+        assertThat(pacer.waitNanos(30 * MS, true)).isEqualTo(30 * MS);
         assertThat(pacer.commits()).isEqualTo(1);
     }
 }

@@ -7,6 +7,10 @@ package io.trainwatch.monitor.python;
 class FrameworksIT extends FrameworkTrainings {
     @Override
     Python withTorch() {
+        return debianTorch();
+    }
+
+    static Python debianTorch() {
         return Python.withDebianTorch()
                 .with(
                         "frameworks-torch",
@@ -16,6 +20,7 @@ class FrameworksIT extends FrameworkTrainings {
                         "accelerate==1.1.1",
                         "lightning==2.1.4",
                         "pytorch-lightning==2.1.4",
+                        "tensorboard==2.20.0",
                         "mlflow-skinny==3.17.2");
     }
 

@@ -11,6 +11,7 @@ figures are medians over the rounds.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import platform
@@ -30,6 +31,7 @@ ROUNDS = 5
 CALLS = 2_000
 TRAINING_STEPS = 200
 TRAINING_ROUNDS = 7
+MONITOR_ROUNDS = 15
 MONITORS = []
 
 warnings.simplefilter("ignore")
@@ -196,8 +198,9 @@ def trainings():
 def monitors():
     """Times a loop of 2,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs.
 
-    2,000 steps last longer than the second after which events go to the disk. The threads of one run are awaited before the
-    next begins: what it left behind would burden that one.
+    Each loop is compared with those that are not watched before and after it: the machine itself varies by more than the
+    difference, though slowly. 2,000 steps last longer than the second after which events go to the disk. The threads of one run
+    are awaited before the next begins: what it left behind would burden that one.
     """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -206,25 +209,31 @@ def monitors():
     hanging.bind(("127.0.0.1", 0))
     hanging.listen(1)
     locations = {
-        "not watched": "noop:",
+        "again not watched": "noop:",
         "monitor answers": monitor(),
         "monitor answers after 2 s": monitor(2),
         "monitor is away": away,
         "monitor takes connections and never answers": "http://127.0.0.1:%d" % hanging.getsockname()[1],
     }
-    times = {name: [] for name in locations}
-    for number in range(TRAINING_ROUNDS):
-        for name in list(locations) if number % 2 else list(locations)[::-1]:
-            times[name].append(loop(locations[name], "%s %d" % (name, number)))
-    base = [statistics.median(kind) for kind in zip(*times["not watched"])]
-    print("| 2,000 steps of work, each recorded | µs per step | CPU µs of its thread | against not watched |")
-    print("| --- | ---: | ---: | ---: |")
-    for name, taken in times.items():
-        wall, middle = (statistics.median(kind) for kind in zip(*taken))
-        print(
-            "| %s | %.1f | %.1f | %+.1f %%, %+.1f %% |"
-            % (name, wall / 2, middle / 2, 100 * (wall / base[0] - 1), 100 * (middle / base[1] - 1))
-        )
+    ratios = {name: [] for name in locations}
+    bases = []
+    loop("noop:", "warm-up")
+    for number in range(MONITOR_ROUNDS):
+        before = loop("noop:", "base")
+        for name, location in locations.items():
+            taken = loop(location, "%s %d" % (name, number))
+            after = loop("noop:", "base")
+            ratios[name].append([2 * kind / (b + a) for kind, b, a in zip(taken, before, after)])
+            bases.append(after)
+            before = after
+    base = [statistics.median(kind) / 2 for kind in zip(*bases)]
+    print("| 2,000 steps of work, each recorded | time, against not watched | CPU time of its thread |")
+    print("| --- | ---: | ---: |")
+    print("| not watched | %.0f µs a step | %.0f µs a step |" % tuple(base))
+    for name, taken in ratios.items():
+        shares = [[100 * (ratio - 1) for ratio in sorted(kind)] for kind in zip(*taken)]
+        columns = ["%+.1f %% (%+.1f to %+.1f)" % (statistics.median(kind), kind[0], kind[-1]) for kind in shares]
+        print("| %s | %s | %s |" % (name, *columns))
     print("\nThreads at the end: %d" % threading.active_count())
 
 
@@ -250,19 +259,28 @@ def monitor(seconds=0):
     return process.stdout.readline().strip()
 
 
-def loop(location, run_id):
-    """Returns the time that 2,000 steps take, and the CPU time of the training thread, in milliseconds."""
+@functools.lru_cache(maxsize=None)
+def millisecond():
+    """Returns a matrix, and how often it has to be multiplied by itself to keep this machine busy for 1 ms."""
     import numpy
 
+    work = numpy.ones((60, 60))
+    begun, products = time.perf_counter(), 0
+    while time.perf_counter() - begun < 1:
+        work @ work
+        products += 1
+    return work, max(1, products // 1_000)
+
+
+def loop(location, run_id):
+    """Returns the time that 2,000 steps take, and the CPU time of the training thread, in milliseconds."""
     import trainwatch
 
-    work = numpy.ones((120, 120))
+    work, products = millisecond()
     run = trainwatch.start(run_id.replace(" ", "-"), location=location, close_timeout=0)
-    for _ in range(200):
-        work @ work
     begun = time.perf_counter(), time.thread_time()
     for step in range(2_000):
-        for _ in range(16):
+        for _ in range(products):
             work @ work
         run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1)
     taken = (time.perf_counter() - begun[0]) * 1000, (time.thread_time() - begun[1]) * 1000

@@ -11,16 +11,15 @@ figures are medians over the rounds.
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import platform
+import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -31,8 +30,8 @@ ROUNDS = 5
 CALLS = 2_000
 TRAINING_STEPS = 200
 TRAINING_ROUNDS = 7
-MONITOR_ROUNDS = 15
-MONITORS = []
+MONITOR_TURNS = 300
+CHILDREN = []
 
 warnings.simplefilter("ignore")
 os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false")
@@ -196,11 +195,10 @@ def trainings():
 
 
 def monitors():
-    """Times a loop of 2,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs.
+    """Times 4,000 steps of about 1 ms of work while the monitor is well, away, slow, or hangs.
 
-    Each loop is compared with those that are not watched before and after it: the machine itself varies by more than the
-    difference, though slowly. 2,000 steps last longer than the second after which events go to the disk. The threads of one run
-    are awaited before the next begins: what it left behind would burden that one.
+    Each training is a process that makes 40 steps and is then stopped (SIGSTOP, so its sender is too) while the others make
+    theirs: the machine itself varies by more than the difference, though not within a quarter of a second.
     """
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -209,32 +207,68 @@ def monitors():
     hanging.bind(("127.0.0.1", 0))
     hanging.listen(1)
     locations = {
-        "again not watched": "noop:",
+        "not watched": "noop:",
+        "not watched, again": "noop:",
         "monitor answers": monitor(),
         "monitor answers after 2 s": monitor(2),
         "monitor is away": away,
         "monitor takes connections and never answers": "http://127.0.0.1:%d" % hanging.getsockname()[1],
     }
-    ratios = {name: [] for name in locations}
-    bases = []
-    loop("noop:", "warm-up")
-    for number in range(MONITOR_ROUNDS):
-        before = loop("noop:", "base")
-        for name, location in locations.items():
-            taken = loop(location, "%s %d" % (name, number))
-            after = loop("noop:", "base")
-            ratios[name].append([2 * kind / (b + a) for kind, b, a in zip(taken, before, after)])
-            bases.append(after)
-            before = after
-    base = [statistics.median(kind) / 2 for kind in zip(*bases)]
-    print("| 2,000 steps of work, each recorded | time, against not watched | CPU time of its thread |")
+    products = str(products_of_a_millisecond())
+    trainings = {name: child(TRAINING, location, products) for name, location in locations.items()}
+    times = {name: [] for name in trainings}
+    for turn in range(MONITOR_TURNS):
+        for name in list(trainings) if turn % 2 else list(trainings)[::-1]:
+            process = trainings[name]
+            process.send_signal(signal.SIGCONT)
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            times[name].append([float(number) for number in process.stdout.readline().split()])
+            process.send_signal(signal.SIGSTOP)
+    for process in trainings.values():
+        process.kill()
+    base = times["not watched"]
+    print("| %d times 40 steps of work, each recorded | time | CPU time of the training thread |" % MONITOR_TURNS)
     print("| --- | ---: | ---: |")
-    print("| not watched | %.0f µs a step | %.0f µs a step |" % tuple(base))
-    for name, taken in ratios.items():
-        shares = [[100 * (ratio - 1) for ratio in sorted(kind)] for kind in zip(*taken)]
-        columns = ["%+.1f %% (%+.1f to %+.1f)" % (statistics.median(kind), kind[0], kind[-1]) for kind in shares]
-        print("| %s | %s | %s |" % (name, *columns))
-    print("\nThreads at the end: %d" % threading.active_count())
+    print("| not watched | %.0f µs a step | %.0f µs a step |" % tuple(statistics.median(kind) * 1e6 for kind in zip(*base)))
+    for name in list(times)[1:]:
+        shares = [
+            statistics.median(100 * (taken[kind] / before[kind] - 1) for taken, before in zip(times[name], base))
+            for kind in range(2)
+        ]
+        print("| %s | %+.1f %% | %+.1f %% |" % (name, *shares))
+    print()
+
+
+def products_of_a_millisecond():
+    """Returns how often a matrix has to be multiplied by itself to keep this machine busy for 1 ms."""
+    import numpy
+
+    work = numpy.ones((60, 60))
+    begun, products = time.perf_counter(), 0
+    while time.perf_counter() - begun < 1:
+        work @ work
+        products += 1
+    return max(1, products // 1_000)
+
+
+TRAINING = """
+import logging, sys, time
+import numpy
+import trainwatch
+logging.getLogger("trainwatch").setLevel(logging.ERROR)
+work, products = numpy.ones((60, 60)), int(sys.argv[2])
+run = trainwatch.start("training", location=sys.argv[1], close_timeout=0)
+step = 0
+for line in sys.stdin:
+    begun = time.perf_counter(), time.thread_time()
+    for _ in range(40):
+        for _ in range(products):
+            work @ work
+        step += 1
+        run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1)
+    print((time.perf_counter() - begun[0]) / 40, (time.thread_time() - begun[1]) / 40, flush=True)
+"""
 
 
 MONITOR = """
@@ -252,43 +286,21 @@ def monitor(seconds=0):
 
     In a process of its own, since it would share the interpreter with the training otherwise.
     """
-    command = [sys.executable, "-c", MONITOR, str(seconds)]
+    return child(MONITOR, str(seconds)).stdout.readline().strip()
+
+
+def child(script, *arguments):
+    """Starts a process; each ends with its standard input, and so with this one."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    MONITORS.append(process)  # each ends with its standard input, and so with this process
-    return process.stdout.readline().strip()
-
-
-@functools.lru_cache(maxsize=None)
-def millisecond():
-    """Returns a matrix, and how often it has to be multiplied by itself to keep this machine busy for 1 ms."""
-    import numpy
-
-    work = numpy.ones((60, 60))
-    begun, products = time.perf_counter(), 0
-    while time.perf_counter() - begun < 1:
-        work @ work
-        products += 1
-    return work, max(1, products // 1_000)
-
-
-def loop(location, run_id):
-    """Returns the time that 2,000 steps take, and the CPU time of the training thread, in milliseconds."""
-    import trainwatch
-
-    work, products = millisecond()
-    run = trainwatch.start(run_id.replace(" ", "-"), location=location, close_timeout=0)
-    begun = time.perf_counter(), time.thread_time()
-    for step in range(2_000):
-        for _ in range(products):
-            work @ work
-        run.step(step, 1.0, grad_norm=2.0, learning_rate=0.1)
-    taken = (time.perf_counter() - begun[0]) * 1000, (time.thread_time() - begun[1]) * 1000
-    run.close()
-    for thread in threading.enumerate():
-        if thread.name == "trainwatch-sender":
-            thread.join()
-    return taken
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    CHILDREN.append(process)
+    return process
 
 
 main()

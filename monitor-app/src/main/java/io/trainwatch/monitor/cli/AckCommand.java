@@ -86,7 +86,7 @@ final class AckCommand implements Callable<Integer> {
                 "/api/v1/runs/" + URLEncoder.encode(run, StandardCharsets.UTF_8).replace("+", "%20") + "/alerts";
         int open = 0;
         for (JsonNode alert : Answer.read(monitor.ask("GET", path, null)).path("alerts")) {
-            if (alert.path("state").asText().equals("firing")
+            if (!alert.path("state").asText().equals("resolved")
                     && !alert.path("severity").asText().equals("info")) {
                 open++;
                 acknowledge(

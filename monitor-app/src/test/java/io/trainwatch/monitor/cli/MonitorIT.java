@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -137,8 +138,13 @@ class MonitorIT {
             run.step(1, Double.NaN);
             await().atMost(LIMIT)
                     .until(() -> (out("monitor") + err("monitor")).contains("critical non_finite_loss in r2: "));
-            await().atMost(LIMIT)
-                    .until(() -> get("/api/v1/runs/r2/alerts").body().contains("firing"));
+            AtomicLong step = new AtomicLong(1);
+            await("what goes on is open, too").atMost(LIMIT).until(() -> {
+                for (int i = 0; i < 20; i++) {
+                    run.step(step.incrementAndGet(), Double.NaN);
+                }
+                return get("/api/v1/runs/r2/alerts").body().contains("\"updated\"");
+            });
 
             assertThat(ended("ack", "--run", "r2", "--by", "anna", "--for", "8h", "--url", url))
                     .matches(

@@ -60,6 +60,8 @@ final class FreeText implements LogFormat {
     private static final Pattern FILE = Pattern.compile(
             ".*\\.(?:py|cc|cpp|cu|c|h|hpp|java|js|go|rs|txt|log|json|jsonl|yaml|yml|pt|pth|bin|ckpt|csv|so)",
             Pattern.CASE_INSENSITIVE);
+    private static final Pattern TABLE = Pattern.compile("\\.[ct]sv(?:\\.gz)?$", Pattern.CASE_INSENSITIVE);
+    private static final Pattern HEADER = Pattern.compile("[\"\\p{L} _/.-]+(?:[,;\\t][\"\\p{L} _/.-]+)+");
     private static final Set<String> NO_MEASUREMENT =
             Set.of("best", "Best", "BEST", "target", "threshold", "max", "Max", "min", "Min");
     private static final Set<String> FILLERS =
@@ -85,7 +87,7 @@ final class FreeText implements LogFormat {
 
     @Override
     public Optional<String> recognise(LogInput input) throws IOException {
-        if (input.head().indexOf('\0') >= 0) {
+        if (input.head().indexOf('\0') >= 0 || isTable(input)) {
             return Optional.empty();
         }
         Records records = records(input);
@@ -94,6 +96,14 @@ final class FreeText implements LogFormat {
         }
         return Optional.of(
                 "lines with a counter and a loss or metric, such as \"" + RunEvents.shown(records.example) + "\"");
+    }
+
+    /** Whether it is a table whose columns nobody knows: what words in its cells say is of something else. */
+    private static boolean isTable(LogInput input) throws IOException {
+        String header = input.head().lines().findFirst().orElse("");
+        return TABLE.matcher(input.name()).find()
+                && header.length() <= MAX_LINE_CHARACTERS
+                && HEADER.matcher(header).matches();
     }
 
     /** Reads the beginning of a log, and what can be known by it. */

@@ -2,7 +2,11 @@ package io.trainwatch.attach;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,6 +23,23 @@ class FreeTextTest {
                 """)).noneMatch(line -> line.contains("step_completed") && !line.contains("\"loss\":5.0"));
         assertThat(read("Namespace(step=1, loss=2)\nstep loss accuracy\nloss.py:23: step 4\n"))
                 .isEmpty();
+    }
+
+    @Test
+    void a_table_of_other_things_is_no_log_whatever_its_cells_say() throws Exception {
+        String table = """
+                file,licence,what it shows
+                a.log,MIT,"step 1 | loss 2.5 and step 2 | loss 2.25"
+                b.log,MIT,"step 3 | loss 2.5 and step 4 | loss 2.25"
+                c.log,MIT,"step 5 | loss 2.5 and step 6 | loss 2.25"
+                """;
+        assertThat(detected("sources.csv", table)).isEmpty();
+        assertThat(detected("sources.log", table)).hasValue("text");
+    }
+
+    private static Optional<String> detected(String name, String log) throws IOException {
+        return LogFormats.detect(LogInput.of(name, new ByteArrayInputStream(log.getBytes(StandardCharsets.UTF_8))))
+                .map(found -> found.format().name());
     }
 
     @Test

@@ -77,10 +77,10 @@ public final class EventToScreen {
         }
         long[] step = new long[1];
         ScheduledExecutorService trainers = Executors.newSingleThreadScheduledExecutor();
-        trainers.scheduleAtFixedRate(
+        var unused = trainers.scheduleAtFixedRate(
                 () -> {
                     step[0]++;
-                    background.forEach(run -> run.step(step[0], 1 + 1 / Math.sqrt(step[0])));
+                    background.forEach(run -> run.step(step[0], 1 + 1 / Math.sqrt((double) step[0])));
                 },
                 0,
                 100,

@@ -45,7 +45,8 @@ public final class PageLoad {
                         Optional::empty,
                         List.of());
                 Browser browser = Browser.start()) {
-            trainers.scheduleAtFixedRate(() -> many.forEach(run -> board.publish(next(run))), 0, 1, TimeUnit.SECONDS);
+            var unused = trainers.scheduleAtFixedRate(
+                    () -> many.forEach(run -> board.publish(next(run))), 0, 1, TimeUnit.SECONDS);
             browser.size(1440, 900, false);
             System.out.println(
                     "| page | bytes first | usable after, ms | frames: p50, ms | p95, ms | max, ms | heap, MB |");

@@ -54,8 +54,8 @@ final class ParquetLog implements LogFormat {
 
     private static final int MAX_COLUMNS = 4_096;
 
-    /** Bytes of a group of rows, whose columns are in memory together: the exporter writes files of 50 MB. */
-    private static final long MAX_GROUP_BYTES = 512L << 20;
+    /** Part of the memory that a group of rows may need, whose columns are there together. */
+    private static final int SHARE_OF_MEMORY = 4;
 
     private static final String MAGIC = "PAR1";
     private static final String STEP_OF_WANDB = "_step";
@@ -291,9 +291,11 @@ final class ParquetLog implements LogFormat {
         }
 
         private void readGroup(BlockMetaData rows) throws IOException {
-            if (rows.getTotalByteSize() > MAX_GROUP_BYTES) {
-                throw new IOException("a group of rows has " + rows.getTotalByteSize() + " bytes, and at most "
-                        + MAX_GROUP_BYTES + " are read at once");
+            long room = Runtime.getRuntime().maxMemory() / SHARE_OF_MEMORY;
+            if (rows.getTotalByteSize() > room) {
+                throw new IOException(
+                        "a group of rows has " + rows.getTotalByteSize() + " bytes, and there is room for " + room
+                                + ": give the program four times as much memory, e.g. TRAINWATCH_JAVA_OPTS=-Xmx4g");
             }
             PageReadStore pages = file.readNextRowGroup();
             ColumnReadStoreImpl store = new ColumnReadStoreImpl(

@@ -129,10 +129,7 @@ final class ParquetLog implements LogFormat {
     @Override
     public LogReader open(LogInput input) throws IOException {
         Path path = input.path();
-        if (path == null) {
-            throw new IOException(input.name() + " is a stream, but Parquet is read from its end: name the file");
-        }
-        return new Reader(input, parts(path));
+        return new Reader(input, path == null ? List.of() : parts(path));
     }
 
     private static final class Reader implements LogReader {
@@ -147,6 +144,9 @@ final class ParquetLog implements LogFormat {
             this.input = input;
             rows = new PointRows(input);
             journal = new Journal(RunEvents.of(input, RunEvents.runId(input), entries));
+            if (parts.isEmpty()) {
+                rows.problem(1, 0, input.name() + " is a stream, but Parquet is read from its end: name the file");
+            }
             for (Path part : parts) {
                 long row = 0;
                 try (Table table = new Table(part)) {

@@ -107,6 +107,12 @@ class ParquetLogTest {
     }
 
     @Test
+    void a_stream_says_what_to_do() throws Exception {
+        assertThat(Reading.shown("parquet", "PAR1"))
+                .containsExactly("!1 stdin is a stream, but Parquet is read from its end: name the file");
+    }
+
+    @Test
     void a_file_that_is_cut_anywhere_or_broken_says_so_and_gives_what_stood_before() throws Exception {
         Path whole = dir.resolve("RUN-8_part_0.parquet");
         try (ParquetWriter<Group> rows = writer(whole, NEPTUNE)) {

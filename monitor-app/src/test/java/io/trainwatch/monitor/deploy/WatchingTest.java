@@ -132,6 +132,8 @@ class WatchingTest {
         // Metrics of the stores are looked for once a minute: here they are there from the start.
         assertThat(monitor.awaitRunning(LIMIT)).isTrue();
         Metrics metrics = started(new Metrics(monitor, MetricsSettings.DEFAULT, "1.0"));
+        // There are no pauses of the collector to show before the first one, and a large heap may do without for long.
+        System.gc();
         Configuration configuration = Configuration.read(
                 Files.writeString(dir.resolve("trainwatch.yaml"), "notify: {sinks: [{name: here, type: log}]}"),
                 Map.of(),

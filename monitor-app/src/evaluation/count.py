@@ -58,7 +58,7 @@ def table(text):
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     rows = list(csv.DictReader(lines, delimiter="\t" if "\t" in lines[0] else ","))
     names = [name for name in rows[0] if name]
-    for wanted in ("train_loss_step", r"train_loss", r".* - lm_loss", r"train/box_loss", r"r"):
+    for wanted in ("train_loss_step", "train_loss", ".* - lm_loss", "train/box_loss", "r"):
         for name in names:
             if re.fullmatch(wanted, name.strip(), re.I):
                 kind = "steps" if wanted in ("r", "train/box_loss") else "losses"

@@ -3,7 +3,7 @@ package io.trainwatch.monitor.python;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.trainwatch.attach.cli.AgentProgram;
+import io.trainwatch.monitor.AgentProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -156,20 +156,14 @@ class ImportIT {
 
     private static String importAll() throws Exception {
         Path log = dir.resolve("import.log");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        AgentProgram.class.getName(),
-                        "import",
-                        "--to",
-                        monitor.kafka(),
-                        "--project",
-                        "history",
-                        dir.resolve("past").toString())
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+        Process process = AgentProcess.start(
+                log,
+                "import",
+                "--to",
+                monitor.kafka(),
+                "--project",
+                "history",
+                dir.resolve("past").toString());
         assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
         String said = Files.readString(log);
         assertThat(process.exitValue()).as(said).isZero();

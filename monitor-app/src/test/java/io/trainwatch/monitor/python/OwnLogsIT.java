@@ -3,11 +3,11 @@ package io.trainwatch.monitor.python;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.trainwatch.attach.cli.AgentProgram;
 import io.trainwatch.codec.EventJson;
 import io.trainwatch.event.EvaluationCompleted;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.AgentProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,22 +56,16 @@ class OwnLogsIT {
 
     private void read(Python python, String library, String runId, boolean single) throws Exception {
         Path events = dir.resolve("events.jsonl");
-        Process agent = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        AgentProgram.class.getName(),
-                        "attach",
-                        "--to",
-                        "file:" + events,
-                        "--state",
-                        dir.resolve("state").toString(),
-                        "--interval",
-                        "0.05",
-                        Files.createDirectory(dir.resolve("logs")).toString())
-                .redirectErrorStream(true)
-                .redirectOutput(dir.resolve("agent.log").toFile())
-                .start();
+        Process agent = AgentProcess.start(
+                dir.resolve("agent.log"),
+                "attach",
+                "--to",
+                "file:" + events,
+                "--state",
+                dir.resolve("state").toString(),
+                "--interval",
+                "0.05",
+                Files.createDirectory(dir.resolve("logs")).toString());
         Path log = dir.resolve("training.log");
         CompletableFuture<Integer> training = CompletableFuture.supplyAsync(() -> train(python, library, log));
         try {

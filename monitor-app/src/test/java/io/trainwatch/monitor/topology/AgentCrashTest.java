@@ -3,10 +3,10 @@ package io.trainwatch.monitor.topology;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.trainwatch.attach.cli.AgentProgram;
 import io.trainwatch.codec.SingleObjectCodec;
 import io.trainwatch.event.StepCompleted;
 import io.trainwatch.event.TrainingEvent;
+import io.trainwatch.monitor.AgentProcess;
 import io.trainwatch.run.RunStatus;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,10 +16,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -115,22 +113,16 @@ class AgentCrashTest {
     }
 
     private Process agent(Broker broker, Path log) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                AgentProgram.class.getName(),
-                "attach"));
-        command.addAll(
-                List.of("--to", "kafka:" + broker.kafka.bootstrapServers() + "?topic=" + broker.topics.events()));
-        command.addAll(List.of("--state", dir.resolve("positions").toString(), "--interval", "0.05", log.toString()));
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(
-                        dir.resolve("agent.out").toFile()))
-                .start();
+        return AgentProcess.start(
+                dir.resolve("agent.out"),
+                "attach",
+                "--to",
+                "kafka:" + broker.kafka.bootstrapServers() + "?topic=" + broker.topics.events(),
+                "--state",
+                dir.resolve("positions").toString(),
+                "--interval",
+                "0.05",
+                log.toString());
     }
 
     /** Writes on until it is to stop, in pieces that end anywhere; returns how many steps there are. */

@@ -130,9 +130,7 @@ final class FreeText implements LogFormat {
         Reader(LogInput input, Records head) throws IOException {
             super(input, Lines.andProgress(input.once(), MAX_LINE_BYTES), new RunEvents(input));
             records = new Records(events(), head.lowestRank, !head.counted);
-            events().facts().setMetricProfile(MetricNames.profile(head.seen));
-            var declared = MetricFacts.declared(head.seen);
-            events().facts().setMetrics(declared.isEmpty() ? null : declared);
+            MetricFacts.tell(events().facts(), head.seen);
         }
 
         @Override

@@ -3,6 +3,7 @@ package io.trainwatch.attach;
 import io.trainwatch.attach.MetricNames.Metric;
 import io.trainwatch.attach.MetricNames.Role;
 import io.trainwatch.event.MetricDeclaration;
+import io.trainwatch.event.RunStarted;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -14,6 +15,13 @@ final class MetricFacts {
     static final int MAX_DECLARED = 64;
 
     private MetricFacts() {}
+
+    /** Puts what the names tell into the facts of a run that has not begun. */
+    static void tell(RunStarted facts, Iterable<Metric> metrics) {
+        facts.setMetricProfile(MetricNames.profile(metrics));
+        List<MetricDeclaration> declared = declared(metrics);
+        facts.setMetrics(declared.isEmpty() ? null : declared);
+    }
 
     /** The metrics of which it is known whether larger or smaller is better. */
     static List<MetricDeclaration> declared(Iterable<Metric> metrics) {

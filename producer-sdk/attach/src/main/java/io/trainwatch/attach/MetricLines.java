@@ -10,7 +10,6 @@ import com.fasterxml.jackson.core.json.JsonReadFeature;
 import io.trainwatch.attach.MetricNames.Metric;
 import io.trainwatch.attach.MetricNames.Role;
 import io.trainwatch.attach.MetricNames.Span;
-import io.trainwatch.event.MetricDeclaration;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -239,9 +238,7 @@ final class MetricLines implements LogFormat {
                 return;
             }
             if (!events().started()) {
-                events().facts().setMetricProfile(MetricNames.profile(keys.latest));
-                List<MetricDeclaration> declared = MetricFacts.declared(keys.latest);
-                events().facts().setMetrics(declared.isEmpty() ? null : declared);
+                MetricFacts.tell(events().facts(), keys.latest);
             }
             journal.add(row, line(), offset(), null);
         }

@@ -7,7 +7,6 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumMap;
@@ -45,13 +44,10 @@ import org.jspecify.annotations.Nullable;
  *   <li>the history of a run of Weights &amp; Biases, one step a row: {@code _step, _timestamp, train/loss, ...}.
  * </ul>
  *
- * <p>Only columns of these are read, and of the others none: any other table, of a dataset for instance, is no log. All of it is
- * read before its first event, at most {@value #MAX_NUMBERS} numbers.
+ * <p>Any other table, of a dataset for instance, is no log. Numbers are put together as {@link Points} does it; all of the log is
+ * read before its first event.
  */
 final class ParquetLog implements LogFormat {
-    /** Numbers in one log. */
-    static final int MAX_NUMBERS = Points.MAX_POINTS;
-
     private static final int MAX_COLUMNS = 4_096;
 
     /** Part of the memory that a group of rows may need, whose columns are there together. */
@@ -60,6 +56,9 @@ final class ParquetLog implements LogFormat {
     private static final String MAGIC = "PAR1";
     private static final String STEP_OF_WANDB = "_step";
     private static final String TIME_OF_WANDB = "_timestamp";
+    /** How names begin that are not the trainer's. */
+    private static final String OWN_OF_WANDB = "_";
+
     private static final Pattern PART = Pattern.compile("(.+_part_)(\\d{1,6})(\\.parquet)");
 
     @Override
@@ -134,23 +133,19 @@ final class ParquetLog implements LogFormat {
 
     private static final class Reader implements LogReader {
         private final LogInput input;
-        private final Deque<LogEntry> entries = new ArrayDeque<>();
         private final PointRows rows;
-        private final MetricLines.Keys keys = new MetricLines.Keys();
-        private final Journal journal;
-        private long numbers;
+        private final Deque<LogEntry> entries;
 
         Reader(LogInput input, List<Path> parts) {
             this.input = input;
             rows = new PointRows(input);
-            journal = new Journal(RunEvents.of(input, RunEvents.runId(input), entries));
             if (parts.isEmpty()) {
                 rows.problem(1, 0, input.name() + " is a stream, but Parquet is read from its end: name the file");
             }
             for (Path part : parts) {
                 long row = 0;
                 try (Table table = new Table(part)) {
-                    while (table.next() && !isFull(row)) {
+                    while (table.next() && !rows.isFull()) {
                         row++;
                         if (table.isHistory()) {
                             step(table, row);
@@ -166,15 +161,7 @@ final class ParquetLog implements LogFormat {
                                     + RunEvents.shown(String.valueOf(e.getMessage()), 200));
                 }
             }
-            entries.addAll(rows.entries());
-        }
-
-        private boolean isFull(long row) {
-            if (numbers > MAX_NUMBERS) {
-                rows.problem(
-                        row, 0, "the log has more than " + MAX_NUMBERS + " numbers: those of later steps are left out");
-            }
-            return numbers > MAX_NUMBERS || rows.isFull();
+            entries = rows.entries();
         }
 
         private void point(Table table, long row) {
@@ -190,21 +177,15 @@ final class ParquetLog implements LogFormat {
         }
 
         private void step(Table table, long row) {
-            Map<String, Double> named = table.numbers();
-            Double time = named.remove(TIME_OF_WANDB);
-            numbers += named.size();
-            MetricRow said = keys.row(named);
-            if (!said.saysSomething()) {
-                return;
-            }
-            RunEvents events = journal.events();
-            if (!events.started()) {
-                events.facts().setMetricProfile(MetricNames.profile(keys.latest()));
-                var declared = MetricFacts.declared(keys.latest());
-                events.facts().setMetrics(declared.isEmpty() ? null : declared);
-            }
+            Map<String, Double> numbers = table.numbers();
+            Double step = numbers.get(STEP_OF_WANDB);
+            Double time = numbers.get(TIME_OF_WANDB);
             long timestampMs = time == null ? -1 : PointRows.timestampMs((double) time);
-            journal.add(said, row, 0, timestampMs < 0 ? null : (Long) timestampMs);
+            numbers.forEach((name, value) -> {
+                if (!name.startsWith(OWN_OF_WANDB)) {
+                    rows.add("", name, value, step, timestampMs, row, 0);
+                }
+            });
         }
 
         @Override
@@ -214,7 +195,7 @@ final class ParquetLog implements LogFormat {
 
         @Override
         public long ignoredFields() {
-            return rows.ignored() + keys.ignored();
+            return rows.ignored();
         }
 
         @Override

@@ -114,9 +114,7 @@ public final class PatternLog implements LogFormat {
                 return;
             }
             if (!events().started()) {
-                events().facts().setMetricProfile(MetricNames.profile(keys.latest()));
-                var declared = MetricFacts.declared(keys.latest());
-                events().facts().setMetrics(declared.isEmpty() ? null : declared);
+                MetricFacts.tell(events().facts(), keys.latest());
             }
             journal.add(row, line(), offset(), null);
         }

@@ -1,6 +1,5 @@
 package io.trainwatch.attach;
 
-import io.trainwatch.event.MetricDeclaration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -142,9 +141,7 @@ final class Points {
             row.step = (double) first.step();
             RunEvents of = journal.events();
             if (!of.started()) {
-                of.facts().setMetricProfile(MetricNames.profile(keys.latest()));
-                List<MetricDeclaration> declared = MetricFacts.declared(keys.latest());
-                of.facts().setMetrics(declared.isEmpty() ? null : declared);
+                MetricFacts.tell(of.facts(), keys.latest());
             }
             journal.add(row, first.line(), first.offset(), first.timestampMs() < 0 ? null : (Long) first.timestampMs());
         }

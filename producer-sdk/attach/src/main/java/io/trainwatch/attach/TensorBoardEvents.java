@@ -3,7 +3,6 @@ package io.trainwatch.attach;
 import io.trainwatch.attach.MetricNames.Metric;
 import io.trainwatch.attach.MetricNames.Span;
 import io.trainwatch.attach.ProtoReader.MalformedException;
-import io.trainwatch.event.MetricDeclaration;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -361,9 +360,7 @@ final class TensorBoardEvents implements LogFormat {
         private void flush() {
             if (!row.isEmpty()) {
                 if (!events.started()) {
-                    events.facts().setMetricProfile(MetricNames.profile(metrics.values()));
-                    List<MetricDeclaration> declared = MetricFacts.declared(metrics.values());
-                    events.facts().setMetrics(declared.isEmpty() ? null : declared);
+                    MetricFacts.tell(events.facts(), metrics.values());
                 }
                 row.step = (double) rowStep;
                 double ms = rowTime * 1000;

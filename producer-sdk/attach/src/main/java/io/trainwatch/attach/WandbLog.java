@@ -2,7 +2,6 @@ package io.trainwatch.attach;
 
 import io.trainwatch.attach.ProtoReader.MalformedException;
 import io.trainwatch.event.FinishStatus;
-import io.trainwatch.event.MetricDeclaration;
 import io.trainwatch.event.RunFinished;
 import io.trainwatch.event.RunStarted;
 import java.io.EOFException;
@@ -13,7 +12,6 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -313,9 +311,7 @@ final class WandbLog implements LogFormat {
                 return;
             }
             if (!events.started()) {
-                events.facts().setMetricProfile(MetricNames.profile(keys.latest()));
-                List<MetricDeclaration> declared = MetricFacts.declared(keys.latest());
-                events.facts().setMetrics(declared.isEmpty() ? null : declared);
+                MetricFacts.tell(events.facts(), keys.latest());
             }
             double ms = seconds * 1000;
             journal.add(row, number, recordStart, ms >= 0 && ms < 1e14 ? (Long) (long) ms : null);

@@ -82,7 +82,10 @@ class ParquetLogTest {
                     .append("_timestamp", 1_700_000_000.5)
                     .append("train_loss", 0.5f)
                     .append("note", "warm-up"));
-            rows.write(groups.newGroup().append("_step", 2L).append("val_loss", 0.75));
+            rows.write(groups.newGroup()
+                    .append("_step", 2L)
+                    .append("_timestamp", 1_700_000_001.5)
+                    .append("val_loss", 0.75));
         }
 
         assertThat(detected(history)).isEqualTo("parquet");

@@ -108,25 +108,19 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
     private long refused;
 
     private List<Alert> changes = List.of();
-    private Map<String, Severity> highest = Map.of();
-    private String configVersion = "";
+    private Terms terms = Terms.NONE;
     private Map<String, String> labels = Map.of();
     private @Nullable String paging;
     private @Nullable RunView run;
-    private String detector = "";
-    private int quietVerdicts = 1;
+    /** Whose verdicts come, by its number in the terms. */
+    private int judging;
+
     private long atMs;
     private long waitedMs;
 
-    /**
-     * Says under which settings the verdicts come from now on; they are no part of the state.
-     *
-     * @param highestByDetector the highest severity of a detector, where it is not critical
-     * @param version fingerprint of the settings
-     */
-    public void settings(Map<String, Severity> highestByDetector, String version) {
-        highest = highestByDetector;
-        configVersion = version;
+    /** Says under which terms the verdicts come from now on; they are no part of the state. */
+    public void under(Terms newTerms) {
+        terms = newTerms;
     }
 
     /** Says for whom the alerts are, as the run declared it; no part of the state either. */
@@ -147,21 +141,27 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         }
     }
 
-    /** Begins the verdicts of one detector at one event or tick; {@code atMs} is its time, epoch milliseconds. */
-    public void judging(RunView judged, String byDetector, int untilQuiet, long eventAtMs) {
-        // Storing a reference costs the garbage collector's barrier, and this is called at every step of every run.
+    /**
+     * Begins the verdicts of one detector at one event or tick.
+     *
+     * @param detector its number in the terms
+     * @param eventAtMs time of the event, epoch milliseconds
+     */
+    public void judging(RunView judged, int detector, long eventAtMs) {
+        // Storing a reference costs the garbage collector's barrier, and this is called two dozen times at every step
+        // of
+        // every run: the run is seldom another one, and a number has none.
         if (run != judged) {
             run = judged;
         }
-        detector = byDetector;
-        quietVerdicts = untilQuiet;
+        judging = detector;
         atMs = eventAtMs;
         waitedMs = 0;
     }
 
     /** The same where no event came but time passed: {@code nowMs} by the clock of the monitor, epoch milliseconds. */
-    public void waiting(RunView judged, String byDetector, int untilQuiet, long nowMs) {
-        judging(judged, byDetector, untilQuiet, nowMs);
+    public void waiting(RunView judged, int detector, long nowMs) {
+        judging(judged, detector, nowMs);
         waitedMs = Math.max(0, nowMs - judged.lastArrivalMs());
     }
 
@@ -179,8 +179,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         if (open.isEmpty()) {
             return;
         }
-        Episode episode = find(detector, scope);
-        if (episode != null && ++episode.quiet >= quietVerdicts) {
+        Episode episode = find(terms.detector(judging), scope);
+        if (episode != null && ++episode.quiet >= terms.quietVerdicts(judging)) {
             open.remove(episode);
             change(episode, AlertState.resolved, judged().lastStep());
         }
@@ -193,15 +193,16 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             long onsetStep,
             @Nullable String suppressedBy,
             Supplier<Explanation> explanation) {
+        String detector = terms.detector(judging);
         Episode episode = find(detector, scope);
-        String why = suppressedBy != null ? suppressedBy : inhibitor();
+        String why = suppressedBy != null ? suppressedBy : inhibitor(detector);
         Severity effective = why == null ? severity : Severity.info;
         if (episode == null) {
             if (open.size() >= MAX_OPEN) {
                 refused++;
                 return;
             }
-            episode = begin(scope, onsetStep);
+            episode = begin(detector, scope, onsetStep);
             describe(episode, effective, why, explanation);
             open.add(episode);
             change(episode, AlertState.firing, null);
@@ -321,7 +322,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         return refused;
     }
 
-    private Episode begin(String scope, long onsetStep) {
+    private Episode begin(String detector, String scope, long onsetStep) {
         RunView judged = judged();
         Alert alert = new Alert();
         alert.setAlertId(id(judged, detector, scope, onsetStep));
@@ -364,7 +365,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         alert.setChangedAtMs(atMs);
         alert.setAcceleratorSecondsLost(LostTime.of(alert, judged().acceleratorSeconds(waitedMs) - episode.lostFrom));
         alert.setCauses(Diagnosis.of(finding(alert), others(alert), judged()));
-        alert.setConfigVersion(configVersion);
+        alert.setConfigVersion(terms.version());
         alert.setHistorical(judged().historical());
         alert.setLabels(labels);
         alert.setPaging(paging);
@@ -383,7 +384,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /** The severity that others get to see. */
     private Severity shown(Alert alert) {
-        Severity most = highest.isEmpty() ? null : highest.get(alert.getDetector());
+        Severity most = terms.highest(alert.getDetector());
         return most != null && most.compareTo(alert.getSeverity()) < 0 ? most : alert.getSeverity();
     }
 
@@ -425,7 +426,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         return copy;
     }
 
-    private @Nullable String inhibitor() {
+    private @Nullable String inhibitor(String detector) {
         if (open.isEmpty()) {
             return null;
         }

@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * NonFiniteInput}, {@link FeatureDrift}. Sources: SageMaker CheckInputImages (mean), NLPSequenceRatio (padding 50 %);
  * DETECTION.md D19.
  */
-public final class AbnormalInput implements Detector<AbnormalInput.State> {
+public final class AbnormalInput extends Detector<AbnormalInput.State> {
     static final Setting<Double> PADDING = Setting.number(
             "padding",
             0.5,

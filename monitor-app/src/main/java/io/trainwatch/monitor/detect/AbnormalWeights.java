@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  * ExplodingGradient}. Sources: BigScience (std by width), Amazon SageMaker Debugger's PoorWeightInitialization and
  * TensorVariance; DETECTION.md D09.
  */
-public final class AbnormalWeights implements Detector<AbnormalWeights.State> {
+public final class AbnormalWeights extends Detector<AbnormalWeights.State> {
     static final long FIRST_STEPS = 10;
     static final long WINDOW = 500;
     static final double SMALLEST = 0.02;

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * histograms of predictions and labels alone, classes that are never predicted are found. Sources: SageMaker ClassImbalance (10, 500
  * samples, misprediction 0.7) and Confusion (recall of each class); DETECTION.md D16.
  */
-public final class ClassImbalance implements Detector<ClassImbalance.State> {
+public final class ClassImbalance extends Detector<ClassImbalance.State> {
     static final Setting<Double> RATIO = Setting.number(
             "ratio",
             10,

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * smooth activation (GELU, SiLU) never are exactly 0. Siblings: {@link SaturatedUnits}, {@link VanishingGradient}.
  * Source: DETECTION.md D08.
  */
-public final class DeadUnits implements Detector<DeadUnits.State> {
+public final class DeadUnits extends Detector<DeadUnits.State> {
     static final Setting<Double> SHARE = Setting.number(
             "share",
             0.5,

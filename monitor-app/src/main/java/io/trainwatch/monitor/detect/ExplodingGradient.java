@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Known weakness: gradients that were too large from the first step on are normal to it. Siblings: {@link
  * NonFiniteGradient}, {@link LossSpike}. Source: DETECTION.md D06.
  */
-public final class ExplodingGradient implements Detector<ExplodingGradient.State> {
+public final class ExplodingGradient extends Detector<ExplodingGradient.State> {
     static final Setting<Double> RATIO = Setting.number(
             "ratio",
             5,

@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Known weakness: a drift within the reference is its normal; a change of shape with equal moments needs histograms.
  * Siblings: {@link LabelDrift}. Source: DETECTION.md D17.
  */
-public final class FeatureDrift implements Detector<FeatureDrift.State> {
+public final class FeatureDrift extends Detector<FeatureDrift.State> {
     static final int MAX_FEATURES = 256;
     static final int MAX_BINS = 64;
     static final double Q = 0.01;

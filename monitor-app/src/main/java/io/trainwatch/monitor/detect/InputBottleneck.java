@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * was blocked; a trainer that reports the work of its prefetching threads alarms. Siblings: {@link ThroughputDrop}.
  * Source: DETECTION.md D20.
  */
-public final class InputBottleneck implements Detector<InputBottleneck.State> {
+public final class InputBottleneck extends Detector<InputBottleneck.State> {
     static final Setting<Double> SHARE = Setting.number(
             "share",
             0.3,

@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * 1965). Known weakness: a sampler that means to draw batches of one class. Siblings: {@link FeatureDrift}. Source:
  * DETECTION.md D17.
  */
-public final class LabelDrift implements Detector<LabelDrift.State> {
+public final class LabelDrift extends Detector<LabelDrift.State> {
     static final double SORTED = 0.5;
 
     private final double leastPsi;

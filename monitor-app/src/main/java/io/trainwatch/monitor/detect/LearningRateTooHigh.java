@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * LearningRateTooLow}. Sources: AutoTrainer (zero gradients, oscillation), Amazon SageMaker Debugger's WeightUpdateRatio;
  * DETECTION.md D11.
  */
-public final class LearningRateTooHigh implements Detector<LearningRateTooHigh.State> {
+public final class LearningRateTooHigh extends Detector<LearningRateTooHigh.State> {
     static final Setting<Double> LARGE_UPDATE = Setting.number(
             "large_update",
             0.03,

@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * not of Adam's kind have to report update_to_weight_ratio. Siblings: {@link NotLearning}, {@link UnchangedWeights}, {@link
  * LearningRateTooHigh}. Source: DETECTION.md D12.
  */
-public final class LearningRateTooLow implements Detector<LearningRateTooLow.State> {
+public final class LearningRateTooLow extends Detector<LearningRateTooLow.State> {
     static final Setting<Double> SMALL_UPDATE = Setting.number(
             "small_update",
             1e-4,

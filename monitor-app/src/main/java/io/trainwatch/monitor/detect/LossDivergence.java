@@ -51,7 +51,7 @@ import org.jspecify.annotations.Nullable;
  * in 500,000, LossNoiseTest).
  * Siblings: {@link LossSpike}, {@link ExplodingGradient}. Source: CUSUM on standardised block medians; DETECTION.md D03.
  */
-public final class LossDivergence implements Detector<PerScope<LossDivergence.State>> {
+public final class LossDivergence extends Detector<PerScope<LossDivergence.State>> {
     static final Setting<Double> LEAST_RISE = Setting.number(
             "least_rise",
             0.02,

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * there was 2.1 %. A freeze at step s is found at about 1.8 s. Known weakness: that delay. Siblings: {@link NotLearning}.
  * Source: DETECTION.md D05.
  */
-public final class LossPlateau implements Detector<PerScope<LossPlateau.State>> {
+public final class LossPlateau extends Detector<PerScope<LossPlateau.State>> {
     static final Setting<Double> LEAST_IMPROVEMENT = Setting.number(
             "least_improvement",
             0.01,

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * are 472 in 100,000 healthy steps. Siblings: {@link LossDivergence} for what does not come back, {@link
  * ExplodingGradient}, which is often earlier. Source: OLMo-core's skip-step rule with persistence; DETECTION.md D02.
  */
-public final class LossSpike implements Detector<PerScope<LossSpike.State>> {
+public final class LossSpike extends Detector<PerScope<LossSpike.State>> {
     static final Setting<Double> SIGMAS = Setting.number(
             "sigmas",
             5,

@@ -54,7 +54,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Known weakness: a fall of less than 3 standard errors is not seen however long it lasts; slow wandering, as measured. Siblings: {@link MetricMismatch}, {@link PredictionCollapse} for diversity. Source:
  * DETECTION.md D18.
  */
-public final class MetricDrift implements Detector<MetricDrift.State> {
+public final class MetricDrift extends Detector<MetricDrift.State> {
     static final Setting<Double> LEAST_FALL = Setting.number(
             "least_fall",
             0.02,

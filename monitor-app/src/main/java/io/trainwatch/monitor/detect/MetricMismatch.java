@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * early: a language model learns frequencies first. Known weakness: losses that
  * need not fall (GAN, RL) are not read. Siblings: {@link MetricDrift}, which inhibits it. Source: DETECTION.md D18.
  */
-public final class MetricMismatch implements Detector<MetricMismatch.State> {
+public final class MetricMismatch extends Detector<MetricMismatch.State> {
     static final int MAX_PAIRS = 32;
     static final int EVALUATIONS = 5;
     static final int WORSE_IN_A_ROW = 3;

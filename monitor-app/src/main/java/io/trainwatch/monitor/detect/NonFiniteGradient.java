@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Sibling: {@link NonFiniteLoss}. Sources: PyTorch GradScaler, DeepSpeed's minimum loss scale, the BigScience
  * chronicles; DETECTION.md D01.
  */
-public final class NonFiniteGradient implements Detector<NonFiniteGradient.State> {
+public final class NonFiniteGradient extends Detector<NonFiniteGradient.State> {
     static final Setting<Long> SKIPS_IN_A_ROW = Setting.whole(
             "skips_in_a_row",
             16,

@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * feature beyond that counts as finite before. Known weakness: sees only batches that the trainer summarises. Siblings:
  * {@link NonFiniteLoss}, {@link AbnormalInput}. Sources: UMLAUT (NaN in input); DETECTION.md D19.
  */
-public final class NonFiniteInput implements Detector<NonFiniteInput.State> {
+public final class NonFiniteInput extends Detector<NonFiniteInput.State> {
     static final Setting<Set<String>> ALLOW_NAN = Setting.names(
             "allow_nan",
             "Features that may hold NaN or infinity, by name: the model handles them, by a mask or by trees. None by"

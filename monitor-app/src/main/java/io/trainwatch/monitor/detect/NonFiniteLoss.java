@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Known weakness: a trainer that filters both loss and gradient norm hides from it. Siblings: {@link
  * NonFiniteGradient}. Source: SageMaker ExplodingTensor; DETECTION.md D01.
  */
-public final class NonFiniteLoss implements Detector<PerScope<NonFiniteLoss.Onset>> {
+public final class NonFiniteLoss extends Detector<PerScope<NonFiniteLoss.Onset>> {
 
     /** Where the present stretch of non-finite values began. */
     static final class Onset implements Persistent {

@@ -59,7 +59,7 @@ import org.jspecify.annotations.Nullable;
  * of 1e-6 and 0.1 (Adam), on none of 7 healthy ones. Known weakness: fine-tuning that improves by less than 2 % on
  * purpose. Siblings: {@link LossPlateau} for what learned and stopped. Source: DETECTION.md D04.
  */
-public final class NotLearning implements Detector<NotLearning.State> {
+public final class NotLearning extends Detector<NotLearning.State> {
     static final Setting<Long> FIRST_CHECK = Setting.whole(
             "first_check",
             500,

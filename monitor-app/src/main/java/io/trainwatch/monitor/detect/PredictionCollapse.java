@@ -52,7 +52,7 @@ import org.jspecify.annotations.Nullable;
  * a majority that really has 80 % of the labels: {@link ClassImbalance} sees the classes that are never predicted. Source:
  * DETECTION.md D15.
  */
-public final class PredictionCollapse implements Detector<PredictionCollapse.State> {
+public final class PredictionCollapse extends Detector<PredictionCollapse.State> {
     static final Setting<Double> ONE_CLASS = Setting.number(
             "share",
             0.95,

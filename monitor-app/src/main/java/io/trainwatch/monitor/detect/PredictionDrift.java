@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Known weakness: regressions have no classes; a model that never settles has no reference. Siblings: {@link
  * PredictionCollapse} for the loss of all variety. Source: DETECTION.md D17.
  */
-public final class PredictionDrift implements Detector<PredictionDrift.State> {
+public final class PredictionDrift extends Detector<PredictionDrift.State> {
     static final int WINDOWS_OF_AGREEMENT = 2;
 
     private final double leastPsi;

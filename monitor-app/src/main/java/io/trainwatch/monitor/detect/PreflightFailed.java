@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * info, because nobody here knows what it means. The results stay with the run, so that later alerts can quote them. Known
  * weakness: it believes the trainer. Source: DETECTION.md D25 and section 7.
  */
-public final class PreflightFailed implements Detector<NoState> {
+public final class PreflightFailed extends Detector<NoState> {
     private static final int MAX_TOLD = 5;
 
     private enum Bad {

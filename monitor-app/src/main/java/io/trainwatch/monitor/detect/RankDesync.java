@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  * which only their fingerprints can tell. Siblings: {@link
  * StragglerRank}. Source: DETECTION.md D24, TrainCheck (OSDI 2025).
  */
-public final class RankDesync implements Detector<RankDesync.State> {
+public final class RankDesync extends Detector<RankDesync.State> {
     static final String LOSSES = "losses";
     static final double TOLERANCE = 1e-6;
     static final int COMPARISONS = 4;

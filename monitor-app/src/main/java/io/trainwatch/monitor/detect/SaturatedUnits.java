@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * recurrent cells that are open on purpose. Siblings: {@link DeadUnits}, {@link VanishingGradient}. Source: Amazon
  * SageMaker Debugger's SaturatedActivation; DETECTION.md D08.
  */
-public final class SaturatedUnits implements Detector<SaturatedUnits.State> {
+public final class SaturatedUnits extends Detector<SaturatedUnits.State> {
     static final Setting<Double> SHARE = Setting.number(
             "share",
             0.7,

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * factor 5; 20 min is SageMaker's MaxInitializationTime. Known weakness: a first evaluation that is more than five times
  * longer than any gap before, in a run that sends no heartbeats with their phase. Source: DETECTION.md D23.
  */
-public final class StalledRun implements Detector<StalledRun.State> {
+public final class StalledRun extends Detector<StalledRun.State> {
     static final Setting<Duration> SHORTEST = Setting.duration(
             "shortest",
             Duration.ofMinutes(1),

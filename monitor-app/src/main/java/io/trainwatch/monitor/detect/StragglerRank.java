@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * Known weakness: half of the ranks slow is no straggler but the median; fewer than 4 ranks cannot tell who is odd.
  * Siblings: {@link ThroughputDrop}, {@link InputBottleneck}. Source: DETECTION.md D22.
  */
-public final class StragglerRank implements Detector<StragglerRank.State> {
+public final class StragglerRank extends Detector<StragglerRank.State> {
     static final Setting<Double> SLOWDOWN = Setting.number(
             "slowdown",
             0.07,

@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * TrainValDivergence} for the opposite. Sources: UMLAUT (validation accuracy above 95 %, or above training); DETECTION.md
  * D14.
  */
-public final class SuspiciousValidation implements Detector<SuspiciousValidation.State> {
+public final class SuspiciousValidation extends Detector<SuspiciousValidation.State> {
     static final Setting<Double> LEAST_BETTER = Setting.number(
             "least_better",
             0.2,

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * was full) is told from what was lost on the way. Known weakness: events lost at the very end of a run leave no gap.
  * Siblings: {@link StalledRun} for silence. Source: DETECTION.md D26.
  */
-public final class TelemetryGap implements Detector<TelemetryGap.State> {
+public final class TelemetryGap extends Detector<TelemetryGap.State> {
     static final Setting<Double> SHARE = Setting.number(
             "share",
             0.01,

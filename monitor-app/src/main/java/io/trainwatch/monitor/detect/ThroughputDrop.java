@@ -59,7 +59,7 @@ import org.jspecify.annotations.Nullable;
  * reference; less than 336 points are not judged. Siblings: {@link InputBottleneck}, {@link StragglerRank}, which
  * explain it. Source: DETECTION.md D21.
  */
-public final class ThroughputDrop implements Detector<ThroughputDrop.State> {
+public final class ThroughputDrop extends Detector<ThroughputDrop.State> {
     static final Setting<Double> SLOWDOWN = Setting.number(
             "slowdown",
             0.05,

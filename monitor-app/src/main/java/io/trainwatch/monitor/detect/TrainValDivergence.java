@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  * stays where it was and never turns up. Known weakness: few evaluations that scatter hide a turn.
  * Sources: Prechelt 1998 (GL, UP); DETECTION.md D13.
  */
-public final class TrainValDivergence implements Detector<TrainValDivergence.State> {
+public final class TrainValDivergence extends Detector<TrainValDivergence.State> {
     static final Setting<Double> LEAST_RISE = Setting.number(
             "least_rise",
             0.05,

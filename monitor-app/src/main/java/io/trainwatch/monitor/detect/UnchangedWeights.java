@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  * LossPlateau}, {@link NotLearning}, {@link LearningRateTooLow}. Sources: Amazon SageMaker Debugger's UnchangedTensor and
  * WeightUpdateRatio (1e-8); DETECTION.md D10.
  */
-public final class UnchangedWeights implements Detector<UnchangedWeights.State> {
+public final class UnchangedWeights extends Detector<UnchangedWeights.State> {
     static final int MAX_TENSORS = 1024;
     static final int REPORTS = 3;
     static final int LEAST_SPAN = 50;

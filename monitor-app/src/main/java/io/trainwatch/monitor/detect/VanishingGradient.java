@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * on purpose. Siblings: {@link DeadUnits}, {@link SaturatedUnits}, {@link NotLearning}. Sources: AutoTrainer (r &lt; 1e-3),
  * Amazon SageMaker Debugger's VanishingGradient (mean &lt; 1e-7); DETECTION.md D07.
  */
-public final class VanishingGradient implements Detector<VanishingGradient.State> {
+public final class VanishingGradient extends Detector<VanishingGradient.State> {
     static final Setting<Double> LEAST_RATIO = Setting.number(
             "least_ratio",
             1e-3,

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * LossDivergence}, {@link NotLearning}, which need no reference. Source: SageMaker SimilarAcrossRuns, which compares tensors
  * of finished runs for equality; the rule is ours.
  */
-public final class WorseThanReference implements Detector<WorseThanReference.State> {
+public final class WorseThanReference extends Detector<WorseThanReference.State> {
     static final int BLOCKS_PER_RUN = 64;
     static final int SHORTEST_BLOCK = 4;
     static final int LONGEST_BLOCK = 256;

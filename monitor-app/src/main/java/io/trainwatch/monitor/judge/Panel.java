@@ -1,6 +1,8 @@
 package io.trainwatch.monitor.judge;
 
 import io.trainwatch.alert.Severity;
+import io.trainwatch.event.StepCompleted;
+import io.trainwatch.monitor.alert.Terms;
 import io.trainwatch.monitor.detect.Detector;
 import io.trainwatch.monitor.detect.DetectorCatalogue;
 import io.trainwatch.monitor.stats.Fingerprint;
@@ -23,13 +25,13 @@ final class Panel {
     final byte[][] slots;
     /** Indexes of the detectors that are switched on. */
     final int[] judging;
-    /** The highest severity by detector, where it is not critical. */
-    final Map<String, Severity> highest = new HashMap<>();
-    /** Fingerprint of every setting that counts, defaults included: another default is another version. */
-    final String version;
+    /** Under what their verdicts become alerts, each by its index. */
+    final Terms terms;
 
     private final boolean[] on;
     private final Map<Class<?>, int[]> readers = new HashMap<>();
+    /** Those of what nearly all events are. */
+    private final int[] ofSteps;
 
     /**
      * A panel.
@@ -41,6 +43,7 @@ final class Panel {
         this.detectors = List.copyOf(detectors);
         slots = detectors.stream().map(JudgedRunCodec::slotOf).toArray(byte[][]::new);
         on = new boolean[detectors.size()];
+        Map<String, Severity> highest = new HashMap<>();
         Map<Class<?>, List<Integer>> byBody = new HashMap<>();
         for (int i = 0; i < on.length; i++) {
             Detector<?> detector = detectors.get(i);
@@ -58,19 +61,25 @@ final class Panel {
         }
         byBody.forEach((body, indexes) ->
                 readers.put(body, indexes.stream().mapToInt(Integer::intValue).toArray()));
+        ofSteps = readers.getOrDefault(StepCompleted.class, NONE);
         judging = IntStream.range(0, on.length).filter(this::isOn).toArray();
-        version = version(values);
+        terms = new Terms(
+                detectors.stream().<String>map(Detector::name).toList(),
+                detectors.stream().<Integer>map(Detector::quietVerdicts).toList(),
+                highest,
+                version(values));
     }
 
     boolean isOn(int detector) {
         return on[detector];
     }
 
-    /** Indexes of the detectors that want to see events with such a body. */
-    int[] readers(Class<?> body) {
-        return readers.getOrDefault(body, NONE);
+    /** Indexes of the detectors that want to see an event with this body. */
+    int[] readers(Object body) {
+        return body instanceof StepCompleted ? ofSteps : readers.getOrDefault(body.getClass(), NONE);
     }
 
+    /** Fingerprint of every setting that counts, defaults included: another default is another version. */
     private static String version(Map<String, String> values) {
         StringBuilder all = new StringBuilder();
         DetectorCatalogue.settings()

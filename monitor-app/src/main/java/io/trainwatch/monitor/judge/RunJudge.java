@@ -98,7 +98,7 @@ public final class RunJudge {
             states[i] = forAll.detectors.get(i).newState();
         }
         JudgedRun run = new JudgedRun(runId, forAll, states);
-        run.alerts.settings(forAll.highest, forAll.version);
+        run.alerts.under(forAll.terms);
         return run;
     }
 
@@ -110,7 +110,7 @@ public final class RunJudge {
         DetectionSettings.Effective effective = settings.forRun(run.state.facts(), run.declared);
         run.ignoredSettings = effective.ignored();
         run.panel = panel(effective.values());
-        run.alerts.settings(run.panel.highest, run.panel.version);
+        run.alerts.under(run.panel.terms);
         run.alerts.addressed(run.declared.labels(), run.declared.paging());
         for (int i = 0; i < run.detectors.length; i++) {
             if (!run.panel.isOn(i)) {
@@ -137,7 +137,7 @@ public final class RunJudge {
             run.declared.declare(started);
             settle(run, event.getTimestampMs());
         }
-        for (int i : run.panel.readers(event.getBody().getClass())) {
+        for (int i : run.panel.readers(event.getBody())) {
             observe(run, i, event);
         }
         if (wasHistorical && !state.historical()) {
@@ -159,7 +159,7 @@ public final class RunJudge {
         }
         for (int i : run.panel.judging) {
             Detector<?> detector = run.panel.detectors.get(i);
-            run.alerts.waiting(run.state, detector.name(), detector.quietVerdicts(), nowMs);
+            run.alerts.waiting(run.state, i, nowMs);
             try {
                 ticked(detector, run, i, nowMs);
             } catch (RuntimeException e) {
@@ -179,7 +179,7 @@ public final class RunJudge {
 
     private void observe(JudgedRun run, int i, TrainingEvent event) {
         Detector<?> detector = run.panel.detectors.get(i);
-        run.alerts.judging(run.state, detector.name(), detector.quietVerdicts(), event.getTimestampMs());
+        run.alerts.judging(run.state, i, event.getTimestampMs());
         try {
             observed(detector, run, i, event);
         } catch (RuntimeException e) {

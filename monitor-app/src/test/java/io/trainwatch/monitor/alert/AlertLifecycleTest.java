@@ -33,9 +33,18 @@ class AlertLifecycleTest {
         });
     }
 
+    private static Terms only(String detector) {
+        return new Terms(List.of(detector), List.of(QUIET), Map.of(), "");
+    }
+
+    private static void judging(AlertLifecycle alerts, RunState state, String detector, long atMs) {
+        alerts.under(only(detector));
+        alerts.judging(state, 0, atMs);
+    }
+
     private List<Alert> healthy(String scope) {
         run.steps(1);
-        alerts.judging(state, detector, QUIET, run.step() * 1000);
+        judging(alerts, state, detector, run.step() * 1000);
         alerts.healthy(scope);
         return alerts.takeChanges();
     }
@@ -46,7 +55,7 @@ class AlertLifecycleTest {
 
     private List<Alert> unhealthy(String scope, Severity severity, long onset, @Nullable String suppressedBy) {
         run.steps(1);
-        alerts.judging(state, detector, QUIET, run.step() * 1000);
+        judging(alerts, state, detector, run.step() * 1000);
         alerts.unhealthy(
                 scope,
                 severity,
@@ -220,7 +229,7 @@ class AlertLifecycleTest {
 
     private static String again(String runId, String detector, String scope, long onset) {
         AlertLifecycle alerts = new AlertLifecycle();
-        alerts.judging(new RunState(runId), detector, QUIET, 123_456);
+        judging(alerts, new RunState(runId), detector, 123_456);
         alerts.unhealthy(
                 scope, Severity.info, onset, null, () -> new Verdicts.Explanation("said otherwise", List.of()));
         return alerts.takeChanges().get(0).getAlertId();
@@ -251,7 +260,7 @@ class AlertLifecycleTest {
 
     @Test
     void an_explanation_that_throws_leaves_no_half_episode() {
-        alerts.judging(state, detector, QUIET, 0);
+        judging(alerts, state, detector, 0);
         assertThatThrownBy(() -> alerts.unhealthy("", Severity.warning, 7, null, () -> {
                     throw new IllegalStateException("no numbers");
                 }))
@@ -288,7 +297,8 @@ class AlertLifecycleTest {
     @Test
     void while_nothing_comes_the_time_since_the_last_event_is_lost_too() {
         run.steps(10);
-        alerts.waiting(state, "stalled_run", QUIET, state.lastArrivalMs() + 60_000);
+        alerts.under(only("stalled_run"));
+        alerts.waiting(state, 0, state.lastArrivalMs() + 60_000);
         alerts.unhealthy(
                 "", Severity.warning, 10, null, () -> new Verdicts.Explanation("nothing came for 60 s", List.of()));
         assertThat(only(alerts.takeChanges()).getAcceleratorSecondsLost()).isEqualTo(60);
@@ -305,7 +315,7 @@ class AlertLifecycleTest {
 
     private @Nullable Double slower(String signal, double value, double usual) {
         AlertLifecycle episodes = new AlertLifecycle();
-        episodes.judging(state, "throughput_drop", QUIET, 0);
+        judging(episodes, state, "throughput_drop", 0);
         episodes.unhealthy(
                 "",
                 Severity.warning,

@@ -239,8 +239,8 @@ class DetectionSettingsTest {
                             && !setting.canonical(text).get().equals(setting.standardText()))
                     .findFirst()
                     .orElseThrow(() -> new AssertionError("no other value for " + key));
-            String version = new Panel(DetectorCatalogue.with(Map.of(key, other)), Map.of(key, other)).version;
-            if (version.equals(new Panel(DetectorCatalogue.defaults(), Map.of()).version)) {
+            String version = new Panel(DetectorCatalogue.with(Map.of(key, other)), Map.of(key, other)).terms.version();
+            if (version.equals(new Panel(DetectorCatalogue.defaults(), Map.of()).terms.version())) {
                 same.add(key);
             }
             boolean generic = setting == DetectorCatalogue.ENABLED || setting == DetectorCatalogue.SEVERITY;

@@ -255,7 +255,7 @@ class RunJudgeTest {
     }
 
     /** Throws at every third event, at every tick, and when asked what it lacks. */
-    private static final class Fragile implements Detector<Fragile.Count> {
+    private static final class Fragile extends Detector<Fragile.Count> {
         private static final class Count implements DetectorState {
             private int events;
 

@@ -35,6 +35,7 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
 
     private static final SchemaVersions<Command> COMMANDS = new SchemaVersions<>(Command.getClassSchema());
 
+    private static final byte[] NO_BYTES = {};
     private static final int HEADER_BYTES = 10;
     private static final byte MARKER = (byte) 0xC3;
     private static final byte MARKER_VERSION = 0x01;
@@ -98,17 +99,31 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
      * @throws UndecodableException if the bytes are not a record of this type that this version can read
      */
     public T decode(byte @Nullable [] bytes) throws UndecodableException {
-        if (bytes == null || bytes.length == 0) {
+        return decode(ByteBuffer.wrap(bytes == null ? NO_BYTES : bytes));
+    }
+
+    /**
+     * Reads a record where it is among other bytes.
+     *
+     * @param bytes a record from position to limit, backed by an array; they do not move
+     * @throws UndecodableException if they are no record of this type that this version can read
+     */
+    public T decode(ByteBuffer bytes) throws UndecodableException {
+        byte[] array = bytes.array();
+        int at = bytes.arrayOffset() + bytes.position();
+        int length = bytes.remaining();
+        if (length == 0) {
             throw new UndecodableException(Reason.EMPTY, "no bytes, where a " + name() + " should be");
         }
-        if (bytes.length < HEADER_BYTES || bytes[0] != MARKER || bytes[1] != MARKER_VERSION) {
+        if (length < HEADER_BYTES || array[at] != MARKER || array[at + 1] != MARKER_VERSION) {
             throw new UndecodableException(
                     Reason.NOT_SINGLE_OBJECT,
-                    bytes.length + " bytes that do not begin with C3 01 and a fingerprint: not written by a trainwatch"
+                    length + " bytes that do not begin with C3 01 and a fingerprint: not written by a trainwatch"
                             + " producer; look for another writer to this topic");
         }
-        long fingerprint =
-                ByteBuffer.wrap(bytes, 2, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        long fingerprint = ByteBuffer.wrap(array, at + 2, Long.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .getLong();
         DatumReader<T> reader = versions.reader(fingerprint);
         if (reader == null) {
             throw new UndecodableException(
@@ -119,7 +134,7 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
                             fingerprint, name(), versions.released().size()));
         }
         try {
-            decoder = DecoderFactory.get().binaryDecoder(bytes, HEADER_BYTES, bytes.length - HEADER_BYTES, decoder);
+            decoder = DecoderFactory.get().binaryDecoder(array, at + HEADER_BYTES, length - HEADER_BYTES, decoder);
             T record = reader.read(null, decoder);
             if (!decoder.isEnd()) {
                 throw new UndecodableException(Reason.CORRUPT, "bytes are left over behind the " + name());
@@ -127,7 +142,7 @@ public final class SingleObjectCodec<T extends SpecificRecordBase> {
             return record;
         } catch (IOException | RuntimeException e) {
             throw new UndecodableException(
-                    Reason.CORRUPT, bytes.length + " bytes break off or make no " + name() + ": " + e.getMessage());
+                    Reason.CORRUPT, length + " bytes break off or make no " + name() + ": " + e.getMessage());
         }
     }
 

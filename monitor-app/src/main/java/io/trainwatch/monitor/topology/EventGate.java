@@ -4,16 +4,16 @@ import io.trainwatch.codec.SingleObjectCodec;
 import io.trainwatch.codec.UndecodableException;
 import io.trainwatch.event.TrainingEvent;
 import io.trainwatch.monitor.run.EventBounds;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /** Lets in what is an event of a run in the right partition; says why of all else. Thread-confined. */
 final class EventGate {
     private final SingleObjectCodec<TrainingEvent> codec = SingleObjectCodec.events();
 
-    TrainingEvent admit(byte @Nullable [] key, byte @Nullable [] value) throws RejectedException {
-        if (value == null || value.length == 0) {
+    TrainingEvent admit(EventRecord record) throws RejectedException {
+        ByteBuffer value = record.value();
+        if (value == null || !value.hasRemaining()) {
             throw new RejectedException(RejectReason.EMPTY, "no value");
         }
         TrainingEvent event = decode(value);
@@ -27,21 +27,18 @@ final class EventGate {
                     },
                     violated.detail());
         }
+        ByteBuffer key = record.key();
         if (key == null) {
             throw new RejectedException(RejectReason.NULL_KEY, "the key must be the run_id \"" + runId + "\"");
         }
         if (!isKeyOf(runId, key)) {
             throw new RejectedException(
-                    RejectReason.KEY_MISMATCH,
-                    "key \""
-                            + new String(
-                                    key, 0, Math.min(key.length, EventBounds.MAX_RUN_ID_CHARS), StandardCharsets.UTF_8)
-                            + "\", run_id \"" + runId + "\"");
+                    RejectReason.KEY_MISMATCH, "key \"" + beginning(key) + "\", run_id \"" + runId + "\"");
         }
         return event;
     }
 
-    private TrainingEvent decode(byte[] value) throws RejectedException {
+    private TrainingEvent decode(ByteBuffer value) throws RejectedException {
         try {
             return codec.decode(value);
         } catch (UndecodableException e) {
@@ -59,17 +56,24 @@ final class EventGate {
         }
     }
 
-    private static boolean isKeyOf(String runId, byte[] key) {
+    private static boolean isKeyOf(String runId, ByteBuffer key) {
         int length = runId.length();
-        if (key.length != length) {
-            return Arrays.equals(key, runId.getBytes(StandardCharsets.UTF_8));
+        if (key.remaining() != length) {
+            return key.equals(ByteBuffer.wrap(runId.getBytes(StandardCharsets.UTF_8)));
         }
+        byte[] bytes = key.array();
+        int at = key.arrayOffset() + key.position();
         for (int i = 0; i < length; i++) {
-            if (runId.charAt(i) != key[i]) {
+            if (runId.charAt(i) != bytes[at + i]) {
                 return false;
             }
         }
         return true;
+    }
+
+    private static String beginning(ByteBuffer key) {
+        int length = Math.min(key.remaining(), EventBounds.MAX_RUN_ID_CHARS);
+        return new String(key.array(), key.arrayOffset() + key.position(), length, StandardCharsets.UTF_8);
     }
 
     /** A record that becomes a dead letter. Has no stack trace: it is an answer, and a flood of them must stay cheap. */

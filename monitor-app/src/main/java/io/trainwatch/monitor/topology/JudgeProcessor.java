@@ -53,6 +53,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private static final int STATUSES_PER_TICK = 1_000;
     private static final int SWEPT_PER_TICK = 200;
+    /** While the task is behind, no silence is noticed. */
+    private static final int SWEPT_PER_TICK_BEHIND = 20;
+
     private static final long STATUS_INTERVAL_MS = 10_000;
     /** While the task is behind, what it could say is of the past already. */
     private static final long STATUS_INTERVAL_BEHIND_MS = 30_000;
@@ -72,6 +75,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private final ThreadLocal<CommitPacer> pacers;
     private final MonitorCounters counters;
     private final MonitorSettings settings;
+    private final String eventsTopic;
 
     private final EventGate gate = new EventGate();
     private final CatchUp catchUp = new CatchUp();
@@ -86,6 +90,11 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private int partition;
     private long assignedAtMs;
     private long events;
+    /** Whether a record of long ago came since the last tick, and before it. */
+    private boolean heardOfLongAgo;
+
+    private boolean behind;
+    private boolean uncommitted;
     private String sweptTo = "";
     private @Nullable Cancellable commitLater;
     private @Nullable Cancellable commitWatch;
@@ -105,6 +114,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         this.pacers = pacers;
         this.counters = counters;
         this.settings = settings;
+        eventsTopic = new Topics(settings.topicPrefix()).events();
     }
 
     @Override
@@ -123,14 +133,19 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         openProgress = lag.assigned(partition);
         assignedAtMs = now();
         context.schedule(TICK, PunctuationType.WALL_CLOCK_TIME, this::tick);
+        context.schedule(settings.commitInterval(), PunctuationType.WALL_CLOCK_TIME, this::commitInTime);
     }
 
     @Override
     public void process(Record<byte[], byte[]> record) {
         RecordMetadata source = context().recordMetadata().orElseThrow();
         progress().processed(source.offset());
-        if (record.timestamp() < now() - CatchUp.BEHIND_MS && record.key() != null) {
-            catchUp.add(record, source);
+        long timestampMs = record.timestamp();
+        uncommitted = true;
+        boolean longAgo = timestampMs < now() - CatchUp.BEHIND_MS;
+        heardOfLongAgo |= longAgo;
+        if (longAgo && record.key() != null && store().liveRuns() > CatchUp.FEW_RUNS) {
+            catchUp.add(record.key(), record.value(), timestampMs, source.offset());
             if (catchUp.isFull()) {
                 catchUp.drain(this::judge);
             }
@@ -139,24 +154,24 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         if (!catchUp.isEmpty()) {
             catchUp.drain(this::judge);
         }
-        judge(record, source);
+        judge(EventRecord.of(record.key(), record.value(), timestampMs, source.offset()));
     }
 
-    private void judge(Record<byte[], byte[]> record, RecordMetadata source) {
+    private void judge(EventRecord record) {
         TrainingEvent event;
         try {
-            event = gate.admit(record.key(), record.value());
+            event = gate.admit(record);
         } catch (RejectedException e) {
-            reject(record, source, e.reason(), e.detail());
+            reject(record, e.reason(), e.detail());
             return;
         }
         StoredRun run = runOf(event.getRunId());
         List<Alert> alerts;
         try {
-            alerts = judge(run, event, record.timestamp());
+            alerts = judge(run, event, record.timestampMs());
         } catch (RuntimeException e) {
-            LOG.error("Judging an event of run {} failed (offset {})", run.runId, source.offset(), e);
-            reject(record, source, RejectReason.JUDGE_FAILED, e.toString());
+            LOG.error("Judging an event of run {} failed (offset {})", run.runId, record.offset(), e);
+            reject(record, RejectReason.JUDGE_FAILED, e.toString());
             return;
         } finally {
             changed(run);
@@ -166,14 +181,14 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             seekReference(run);
         }
         if (!alerts.isEmpty()) {
-            emit(alerts, record.timestamp());
+            emit(alerts, record.timestampMs());
         }
         if (!alerts.isEmpty()
                 || run.isNew()
                 || event.getBody() instanceof RunFinished
                 || event.getBody() instanceof RunStarted) {
             showAtOnce(run);
-            publishStatus(run, record.timestamp());
+            publishStatus(run, record.timestampMs());
         }
     }
 
@@ -188,8 +203,16 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         }
     }
 
+    /** Kafka Streams commits at the interval of a task that is behind; one that keeps up asks for more. */
+    private void commitInTime(long nowMs) {
+        if (uncommitted && !behind) {
+            context().commit();
+        }
+    }
+
     /** Offsets of the records that wait are about to be committed. */
     private void catchUpBeforeCommit() {
+        uncommitted = false;
         if (catchUp.isEmpty()) {
             return;
         }
@@ -247,7 +270,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private void tick(long nowMs) {
         boolean hears = nowMs - assignedAtMs >= settings.tickGrace().toMillis()
                 && progress().isCaughtUp(nowMs);
-        long statusInterval = catchUp.isEmpty() ? STATUS_INTERVAL_MS : STATUS_INTERVAL_BEHIND_MS;
+        behind = heardOfLongAgo || !catchUp.isEmpty();
+        heardOfLongAgo = false;
+        long statusInterval = behind ? STATUS_INTERVAL_BEHIND_MS : STATUS_INTERVAL_MS;
         if (catchUp.isStale() || hears) {
             catchUp.drain(this::judge);
         }
@@ -357,8 +382,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
      * process, so that a run that fell silent meanwhile is noticed, and forgets those whose time is over.
      */
     private void sweep(boolean hears, long nowMs) {
-        List<RunStore.Kept> some = store().keptAfter(sweptTo, SWEPT_PER_TICK);
-        sweptTo = some.size() < SWEPT_PER_TICK ? "" : some.get(some.size() - 1).runId();
+        int most = behind ? SWEPT_PER_TICK_BEHIND : SWEPT_PER_TICK;
+        List<RunStore.Kept> some = store().keptAfter(sweptTo, most);
+        sweptTo = some.size() < most ? "" : some.get(some.size() - 1).runId();
         for (RunStore.Kept kept : some) {
             long age = nowMs - kept.arrivedAtMs();
             if (store().isLive(kept.runId())) {
@@ -431,16 +457,16 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                         key.getBytes(StandardCharsets.UTF_8), new Outcome(destination, runId, bytes), timestampMs));
     }
 
-    private void reject(Record<byte[], byte[]> record, RecordMetadata source, RejectReason reason, String detail) {
+    private void reject(EventRecord record, RejectReason reason, String detail) {
         counters.reject(reason);
-        byte[] key = record.key();
-        byte[] value = record.value();
+        byte[] key = EventRecord.copy(record.key());
+        byte[] value = EventRecord.copy(record.value());
         Headers headers = new RecordHeaders();
         header(headers, "reason", reason.label());
         header(headers, "detail", detail.substring(0, Math.min(detail.length(), MAX_DETAIL_CHARS)));
-        header(headers, "source_topic", source.topic());
-        header(headers, "source_partition", Integer.toString(source.partition()));
-        header(headers, "source_offset", Long.toString(source.offset()));
+        header(headers, "source_topic", eventsTopic);
+        header(headers, "source_partition", Integer.toString(partition));
+        header(headers, "source_offset", Long.toString(record.offset()));
         int room = Topics.MAX_DEAD_LETTER_BYTES - (key == null ? 0 : key.length);
         if (value != null && value.length > room) {
             header(headers, "cut_from_bytes", Integer.toString(value.length));
@@ -448,7 +474,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         }
         context()
                 .forward(new Record<>(
-                        key, new Outcome(Destination.DEAD_LETTERS, "", value), record.timestamp(), headers));
+                        key, new Outcome(Destination.DEAD_LETTERS, "", value), record.timestampMs(), headers));
     }
 
     private static void header(Headers headers, String name, String value) {

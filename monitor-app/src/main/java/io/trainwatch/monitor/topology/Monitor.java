@@ -312,13 +312,15 @@ public final class Monitor implements AutoCloseable {
                     case EXACTLY_ONCE -> StreamsConfig.EXACTLY_ONCE_V2;
                     case AT_LEAST_ONCE -> StreamsConfig.AT_LEAST_ONCE;
                 });
-        p.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, settings.commitInterval().toMillis());
+        p.put(
+                StreamsConfig.COMMIT_INTERVAL_MS_CONFIG,
+                settings.commitIntervalBehind().toMillis());
         p.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
         p.put(StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG, TooLargeDropped.class);
         // Readers of committed records wait this long for an instance that died while it committed and does not come
         // back.
         p.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), (int)
-                (settings.commitInterval().toMillis() + LONGEST_COMMIT_MS));
+                (settings.commitIntervalBehind().toMillis() + LONGEST_COMMIT_MS));
         // A new instance warms its states up first; the default looks every 10 min whether it has.
         p.put(StreamsConfig.PROBING_REBALANCE_INTERVAL_MS_CONFIG, 60_000);
         // An alert that waits for its commit is served when a poll returns, so an idle poll must be short.

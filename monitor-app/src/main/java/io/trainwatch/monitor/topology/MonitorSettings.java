@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param threads threads that judge, 1 to 64, default half of the processors (the other half is the broker's, the
  *     garbage collector's and the readers')
  * @param guarantee default {@link Guarantee#EXACTLY_ONCE}
- * @param commitInterval longest time between two commits, 10 ms to 1 min, default 10 s. Each commit writes the state of
+ * @param commitInterval longest time between two commits while events are judged as they come, 10 ms to 1 min, default
+ *     10 s; {@value #COMMIT_FACTOR_BEHIND} times as long while old ones are caught up with. Each commit writes the state of
  *     every run that changed, so a longer one costs less; a crash judges that much again, and readers of the runs topic see
  *     a status that much later. Alerts do not wait for it: they ask for a commit at once.
  * @param maxLiveRuns runs kept on the heap over all threads, at least 1, default one per 60 kB of half of the heap; the
@@ -61,6 +62,8 @@ public record MonitorSettings(
         AT_LEAST_ONCE
     }
 
+    static final int COMMIT_FACTOR_BEHIND = 3;
+
     public MonitorSettings {
         require(!bootstrapServers.isBlank(), "bootstrapServers", bootstrapServers, "host:port");
         require(PREFIX.matcher(topicPrefix).matches(), "topicPrefix", topicPrefix, "1 to 100 of A-Z a-z 0-9 . _ -");
@@ -94,6 +97,11 @@ public record MonitorSettings(
                 Duration.ofSeconds(30),
                 null,
                 Map.of());
+    }
+
+    /** Longest time between two commits while old events are caught up with: then nobody waits for one in particular. */
+    Duration commitIntervalBehind() {
+        return commitInterval.multipliedBy(COMMIT_FACTOR_BEHIND);
     }
 
     public MonitorSettings withTopicPrefix(String value) {

@@ -188,6 +188,10 @@ final class RunStore extends WrappedStateStore<KeyValueStore<String, byte[]>, by
         }
     }
 
+    int liveRuns() {
+        return live.size();
+    }
+
     /** The runs on the heap. {@code Iterator.remove} is not for callers. */
     Iterable<StoredRun> live() {
         return live.values();

@@ -6,9 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.kafka.common.header.internals.RecordHeaders;
-import org.apache.kafka.streams.processor.api.Record;
-import org.apache.kafka.streams.processor.internals.ProcessorRecordContext;
 import org.junit.jupiter.api.Test;
 
 final class CatchUpTest {
@@ -17,7 +14,7 @@ final class CatchUpTest {
 
     @Test
     void nothing_waits_at_first() {
-        catchUp.drain((record, source) -> judged.add("?"));
+        catchUp.drain(record -> judged.add("?"));
 
         assertThat(catchUp.isEmpty()).isTrue();
         assertThat(judged).isEmpty();
@@ -31,7 +28,7 @@ final class CatchUpTest {
             add("c", turn);
         }
 
-        catchUp.drain((record, source) -> judged.add(key(record) + source.offset()));
+        catchUp.drain(record -> judged.add(key(record) + record.offset()));
 
         assertThat(judged).containsExactlyInAnyOrder("a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2");
         for (String run : List.of("a", "b", "c")) {
@@ -50,7 +47,7 @@ final class CatchUpTest {
 
         assertThat(catchUp.isFull()).isTrue();
         List<Long> offsets = new ArrayList<>();
-        catchUp.drain((record, source) -> offsets.add(source.offset()));
+        catchUp.drain(record -> offsets.add(record.offset()));
         assertThat(offsets).hasSize(CatchUp.CAPACITY).isSorted();
     }
 
@@ -62,7 +59,7 @@ final class CatchUpTest {
         }
 
         assertThat(catchUp.isFull()).isTrue();
-        catchUp.drain((record, source) -> judged.add(key(record)));
+        catchUp.drain(record -> judged.add(key(record)));
         assertThat(catchUp.isFull()).isFalse();
     }
 
@@ -79,14 +76,14 @@ final class CatchUpTest {
     @Test
     void a_judge_that_throws_ends_the_task_and_a_cleared_one_judges_nothing() {
         add("a", 0);
-        assertThatThrownBy(() -> catchUp.drain((record, source) -> {
+        assertThatThrownBy(() -> catchUp.drain(record -> {
                     throw new IllegalStateException("the broker is gone");
                 }))
                 .hasMessage("the broker is gone");
 
         add("a", 1);
         catchUp.clear();
-        catchUp.drain((record, source) -> judged.add("?"));
+        catchUp.drain(record -> judged.add("?"));
         assertThat(judged).isEmpty();
     }
 
@@ -95,11 +92,10 @@ final class CatchUpTest {
     }
 
     private void add(String run, long offset, byte[] value) {
-        Record<byte[], byte[]> record = new Record<>(run.getBytes(StandardCharsets.UTF_8), value, 0);
-        catchUp.add(record, new ProcessorRecordContext(0, offset, 0, "events", new RecordHeaders()));
+        catchUp.add(run.getBytes(StandardCharsets.UTF_8), value, 0, offset);
     }
 
-    private static String key(Record<byte[], byte[]> record) {
-        return new String(record.key(), StandardCharsets.UTF_8);
+    private static String key(EventRecord record) {
+        return new String(EventRecord.copy(record.key()), StandardCharsets.UTF_8);
     }
 }

@@ -70,15 +70,14 @@ public final class Medians {
         int left = (count + 1) / 2;
         int nearer = count / 2 + 1;
         int low = Math.max(0, nearer - (count - left));
-        int high = Math.min(left, nearer);
-        while (low < high) {
-            int fromLeft = (low + high) >>> 1;
+        for (int rest = Math.min(left, nearer) - low; rest > 0; ) {
+            int half = (rest + 1) >>> 1;
+            int fromLeft = low + half - 1;
             double below = median - sorted[left - 1 - fromLeft];
-            if (below < sorted[left + nearer - fromLeft - 1] - median) {
-                low = fromLeft + 1;
-            } else {
-                high = fromLeft;
-            }
+            double above = sorted[left + nearer - fromLeft - 1] - median;
+            // Without a jump: the sign of the difference says on which side it goes on.
+            low += half * (int) (Double.doubleToRawLongBits(below - above) >>> (Long.SIZE - 1));
+            rest -= half;
         }
         // The farthest of the nearer half is on one of the two sides, the one before it next to it or on the other.
         int fromRight = nearer - low;

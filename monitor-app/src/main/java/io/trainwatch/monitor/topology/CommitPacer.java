@@ -3,14 +3,14 @@ package io.trainwatch.monitor.topology;
 /**
  * Spaces out the commits that alerts ask for. A thread that is behind finds an alert between any two commits; if each one
  * asked for the next, the thread would only commit and fall further behind. So at least as much time as the last commit
- * took passes before the next one, and at least 20 ms. A thread that is not behind has time to commit again at once: 5 ms
+ * took passes before the next one, and at least a second, which is how late such an alert is already. A thread that is not behind has time to commit again at once: 5 ms
  * later, with what was judged meanwhile. Commits that nobody asked for, at the interval of the topology, delay no alert: they
  * come seldom, and when one of them ended is not known.
  *
  * <p>One for each judging thread: under exactly-once all its tasks commit together. Thread-confined.
  */
 final class CommitPacer {
-    private static final long LEAST_GAP_NANOS = 20_000_000;
+    private static final long LEAST_GAP_BEHIND_NANOS = CatchUp.BEHIND_MS * 1_000_000;
     private static final long LIVE_GAP_NANOS = 5_000_000;
 
     private boolean asked;
@@ -55,7 +55,7 @@ final class CommitPacer {
      */
     long waitNanos(long nanoTime, boolean behind) {
         judging(nanoTime);
-        long gap = behind ? Math.max(LEAST_GAP_NANOS, took) : LIVE_GAP_NANOS;
+        long gap = behind ? Math.max(LEAST_GAP_BEHIND_NANOS, took) : LIVE_GAP_NANOS;
         return commits == 0 ? 0 : endedAt + gap - nanoTime;
     }
 }

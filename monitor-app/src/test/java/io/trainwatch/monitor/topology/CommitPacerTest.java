@@ -28,7 +28,7 @@ class CommitPacerTest {
         pacer.asked();
         pacer.committing(4_900 * MS);
         pacer.judging(4_910 * MS);
-        assertThat(pacer.waitNanos(4_910 * MS, true)).isEqualTo(20 * MS);
+        assertThat(pacer.waitNanos(4_910 * MS, true)).isEqualTo(1_000 * MS);
         pacer.committing(5_000 * MS);
         assertThat(pacer.waitNanos(9_000 * MS, true)).isNotPositive();
     }
@@ -36,12 +36,12 @@ class CommitPacerTest {
     @Test
     void a_commit_is_followed_by_as_much_judging_as_it_took() {
         pacer.asked();
-        pacer.committing(100 * MS);
-        pacer.committing(150 * MS);
-        pacer.judging(400 * MS);
+        pacer.committing(1_000 * MS);
+        pacer.committing(1_500 * MS);
+        pacer.judging(4_000 * MS);
         assertThat(pacer.commits()).isEqualTo(1);
-        assertThat(pacer.waitNanos(450 * MS, true)).isEqualTo(250 * MS);
-        assertThat(pacer.waitNanos(700 * MS, true)).isZero();
+        assertThat(pacer.waitNanos(4_500 * MS, true)).isEqualTo(2_500 * MS);
+        assertThat(pacer.waitNanos(7_000 * MS, true)).isZero();
     }
 
     @Test
@@ -54,18 +54,18 @@ class CommitPacerTest {
     }
 
     @Test
-    void a_fast_commit_is_followed_by_twenty_milliseconds_of_judging() {
+    void a_fast_commit_is_followed_by_a_second_of_judging() {
         pacer.asked();
         pacer.committing(100 * MS);
         pacer.judging(101 * MS);
-        assertThat(pacer.waitNanos(101 * MS, true)).isEqualTo(20 * MS);
+        assertThat(pacer.waitNanos(101 * MS, true)).isEqualTo(1_000 * MS);
     }
 
     @Test
     void an_alert_right_after_a_commit_tells_that_it_ended() {
         pacer.asked();
         pacer.committing(0);
-        assertThat(pacer.waitNanos(30 * MS, true)).isEqualTo(30 * MS);
+        assertThat(pacer.waitNanos(3_000 * MS, true)).isEqualTo(3_000 * MS);
         assertThat(pacer.commits()).isEqualTo(1);
     }
 }

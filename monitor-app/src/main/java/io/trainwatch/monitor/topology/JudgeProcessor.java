@@ -67,9 +67,6 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
 
     private static final int MAX_DETAIL_CHARS = 500;
     private static final int JUDGE_SAMPLE_MASK = 63;
-    /** Events that are decoded before they are judged; 8 and 32 were as good, 1 took a fourteenth longer. */
-    private static final int HANDFUL = 16;
-
     private static final Logger LOG = LoggerFactory.getLogger(JudgeProcessor.class);
 
     private final RunJudge judge;
@@ -85,7 +82,6 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private final CatchUp catchUp = new CatchUp();
     private final SingleObjectCodec<Alert> alertCodec = SingleObjectCodec.alerts();
     private final SingleObjectCodec<RunStatus> statusCodec = SingleObjectCodec.runStatuses();
-    private final List<Admitted> admitted = new ArrayList<>(HANDFUL);
     private final ArrayDeque<String> awaitingBoard = new ArrayDeque<>();
     private final Set<String> onBoard = new HashSet<>();
 
@@ -103,8 +99,6 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private String sweptTo = "";
     private @Nullable Cancellable commitLater;
     private @Nullable Cancellable commitWatch;
-
-    private record Admitted(EventRecord record, TrainingEvent event) {}
 
     JudgeProcessor(
             RunJudge judge,
@@ -159,36 +153,27 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             return;
         }
         catchUp();
-        EventRecord one = EventRecord.of(record.key(), record.value(), timestampMs, source.offset());
-        TrainingEvent event = admit(one);
-        if (event != null) {
-            judge(one, event);
-        }
+        judge(List.of(EventRecord.of(record.key(), record.value(), timestampMs, source.offset())));
     }
 
-    /** Judges what waits, a handful at a time: what decodes is still in the cache for the next, and then what judges. */
     private void catchUp() {
-        if (catchUp.isEmpty()) {
-            return;
+        if (!catchUp.isEmpty()) {
+            catchUp.drain(this::judge);
         }
-        admitted.clear();
-        catchUp.drain(record -> {
-            TrainingEvent event = admit(record);
-            if (event != null) {
-                admitted.add(new Admitted(record, event));
-                if (admitted.size() == HANDFUL) {
-                    judgeAdmitted();
-                }
-            }
-        });
-        judgeAdmitted();
     }
 
-    private void judgeAdmitted() {
-        for (int i = 0; i < admitted.size(); i++) {
-            judge(admitted.get(i).record, admitted.get(i).event);
+    /** Decodes all of them before it judges the first: so each of the two finds its code in the cache. */
+    private void judge(List<EventRecord> records) {
+        List<@Nullable TrainingEvent> events = new ArrayList<>(records.size());
+        for (int i = 0; i < records.size(); i++) {
+            events.add(admit(records.get(i)));
         }
-        admitted.clear();
+        for (int i = 0; i < records.size(); i++) {
+            TrainingEvent event = events.get(i);
+            if (event != null) {
+                judge(records.get(i), event);
+            }
+        }
     }
 
     private @Nullable TrainingEvent admit(EventRecord record) {

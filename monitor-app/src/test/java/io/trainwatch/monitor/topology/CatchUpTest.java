@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 final class CatchUpTest {
@@ -14,7 +15,7 @@ final class CatchUpTest {
 
     @Test
     void nothing_waits_at_first() {
-        catchUp.drain(record -> judged.add("?"));
+        drain(record -> judged.add("?"));
 
         assertThat(catchUp.isEmpty()).isTrue();
         assertThat(judged).isEmpty();
@@ -28,7 +29,7 @@ final class CatchUpTest {
             add("c", turn);
         }
 
-        catchUp.drain(record -> judged.add(key(record) + record.offset()));
+        drain(record -> judged.add(key(record) + record.offset()));
 
         assertThat(judged).containsExactlyInAnyOrder("a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2");
         for (String run : List.of("a", "b", "c")) {
@@ -47,7 +48,7 @@ final class CatchUpTest {
 
         assertThat(catchUp.isFull()).isTrue();
         List<Long> offsets = new ArrayList<>();
-        catchUp.drain(record -> offsets.add(record.offset()));
+        drain(record -> offsets.add(record.offset()));
         assertThat(offsets).hasSize(CatchUp.CAPACITY).isSorted();
     }
 
@@ -59,7 +60,7 @@ final class CatchUpTest {
         }
 
         assertThat(catchUp.isFull()).isTrue();
-        catchUp.drain(record -> judged.add(key(record)));
+        drain(record -> judged.add(key(record)));
         assertThat(catchUp.isFull()).isFalse();
     }
 
@@ -76,15 +77,19 @@ final class CatchUpTest {
     @Test
     void a_judge_that_throws_ends_the_task_and_a_cleared_one_judges_nothing() {
         add("a", 0);
-        assertThatThrownBy(() -> catchUp.drain(record -> {
+        assertThatThrownBy(() -> catchUp.drain(records -> {
                     throw new IllegalStateException("the broker is gone");
                 }))
                 .hasMessage("the broker is gone");
 
         add("a", 1);
         catchUp.clear();
-        catchUp.drain(record -> judged.add("?"));
+        drain(record -> judged.add("?"));
         assertThat(judged).isEmpty();
+    }
+
+    private void drain(Consumer<EventRecord> judge) {
+        catchUp.drain(records -> records.forEach(judge));
     }
 
     private void add(String run, long offset) {

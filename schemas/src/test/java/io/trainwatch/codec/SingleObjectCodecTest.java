@@ -139,6 +139,26 @@ class SingleObjectCodecTest {
     }
 
     @Test
+    void a_record_among_others_is_read_alone_and_one_cut_short_takes_nothing_from_the_next() throws Exception {
+        byte[] record = codec.encode(heartbeat());
+        byte[] among = ByteBuffer.allocate(3 * record.length)
+                .put(record)
+                .put(record)
+                .put(record)
+                .array();
+
+        TrainingEvent read = codec.decode(ByteBuffer.wrap(among, record.length, record.length));
+        assertThat(EventJson.write(read)).isEqualTo(EventJson.write(heartbeat()));
+        for (int length = 10; length < record.length; length++) {
+            ByteBuffer cut = ByteBuffer.wrap(among, record.length, length);
+            assertThatThrownBy(() -> codec.decode(cut))
+                    .isInstanceOfSatisfying(
+                            UndecodableException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.CORRUPT));
+        }
+    }
+
+    @Test
     void bytes_behind_the_record_make_it_corrupt() {
         byte[] bytes = codec.encode(heartbeat());
 

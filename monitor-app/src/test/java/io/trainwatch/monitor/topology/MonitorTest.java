@@ -61,6 +61,22 @@ class MonitorTest {
     }
 
     @Test
+    void a_status_without_an_alert_is_readable_after_the_commit_interval_of_a_monitor_that_keeps_up() throws Exception {
+        try (Monitor monitor =
+                Monitor.start(broker.settings(dir.resolve("state")).withCommitInterval(Duration.ofSeconds(15)))) {
+            assertThat(monitor.awaitRunning(LIMIT)).isTrue();
+            Trainer trainer = new Trainer("r");
+            broker.send(trainer, trainer.step());
+            broker.flush();
+
+            // One that is behind would commit after 45 s.
+            await().atMost(Duration.ofSeconds(30))
+                    .untilAsserted(
+                            () -> assertThat(broker.read(broker.topics.runs())).isNotEmpty());
+        }
+    }
+
+    @Test
     void a_second_instance_takes_runs_over_and_gives_them_back_and_no_step_is_judged_twice() throws Exception {
         List<Trainer> trainers = new ArrayList<>();
         for (int i = 0; i < 40; i++) {

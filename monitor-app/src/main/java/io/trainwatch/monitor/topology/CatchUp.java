@@ -27,7 +27,7 @@ final class CatchUp {
     /** Runs of a task that take turns without harm: the states of so many, of 30 kB each, stay in a cache of 1 MB. */
     static final int FEW_RUNS = 16;
 
-    /** 8 and 32 were as good; with 1, decoding and judging took a fourteenth longer. */
+    /** Some that lie far apart: 8 and 32 were about as good. */
     private static final int HANDFUL = 16;
 
     private static final int FIRST_CAPACITY = 1_024;

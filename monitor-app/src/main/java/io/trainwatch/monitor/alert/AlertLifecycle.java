@@ -148,9 +148,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
      * @param eventAtMs time of the event, epoch milliseconds
      */
     public void judging(RunView judged, int detector, long eventAtMs) {
-        // Storing a reference costs the garbage collector's barrier, and this is called two dozen times at every step
-        // of
-        // every run: the run is seldom another one, and a number has none.
+        // Storing a reference costs the garbage collector's barrier, two dozen times at every step of every run.
+        // The run is seldom another one, and a number has no barrier.
         if (run != judged) {
             run = judged;
         }
@@ -179,8 +178,8 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
         if (open.isEmpty()) {
             return;
         }
-        Episode episode = find(terms.detector(judging), scope);
-        if (episode != null && ++episode.quiet >= terms.quietVerdicts(judging)) {
+        Episode episode = find(terms.detectors().get(judging), scope);
+        if (episode != null && ++episode.quiet >= terms.quietVerdicts().get(judging)) {
             open.remove(episode);
             change(episode, AlertState.resolved, judged().lastStep());
         }
@@ -193,7 +192,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
             long onsetStep,
             @Nullable String suppressedBy,
             Supplier<Explanation> explanation) {
-        String detector = terms.detector(judging);
+        String detector = terms.detectors().get(judging);
         Episode episode = find(detector, scope);
         String why = suppressedBy != null ? suppressedBy : inhibitor(detector);
         Severity effective = why == null ? severity : Severity.info;
@@ -384,7 +383,7 @@ public final class AlertLifecycle implements Verdicts, Episodes, Persistent {
 
     /** The severity that others get to see. */
     private Severity shown(Alert alert) {
-        Severity most = terms.highest(alert.getDetector());
+        Severity most = terms.highest().get(alert.getDetector());
         return most != null && most.compareTo(alert.getSeverity()) < 0 ? most : alert.getSeverity();
     }
 

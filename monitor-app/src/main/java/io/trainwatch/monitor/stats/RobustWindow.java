@@ -77,19 +77,11 @@ public final class RobustWindow implements Persistent {
         return size == 0 ? Double.NaN : sorted[0];
     }
 
-    /** How many of the points are above {@code x}. */
+    /** How many of the points are above {@code x}, which is no NaN. */
     public int above(double x) {
-        int low = 0;
-        int high = size;
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (sorted[middle] > x) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        return size - low;
+        float nearest = (float) x;
+        float largestNotAbove = nearest > x ? Math.nextDown(nearest) : nearest;
+        return size - below(Math.nextUp(largestNotAbove));
     }
 
     /** How many scales {@code x} lies above the median; NaN while empty. */

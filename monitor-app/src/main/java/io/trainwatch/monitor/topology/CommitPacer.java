@@ -3,9 +3,9 @@ package io.trainwatch.monitor.topology;
 /**
  * Spaces out the commits that alerts ask for. A thread that is behind finds an alert between any two commits; if each one
  * asked for the next, the thread would only commit and fall further behind. So at least as much time as the last commit
- * took passes before the next one, and at least a second, which is how late such an alert is already. A thread that is not behind has time to commit again at once: 5 ms
- * later, with what was judged meanwhile. Commits that nobody asked for, at the interval of the topology, delay no alert: they
- * come seldom, and when one of them ended is not known.
+ * took passes before the next one, and at least a second, which is how late such an alert is already. A thread that is
+ * not behind has time to commit again at once: 5 ms later, with what was judged meanwhile. Commits that no alert asked for,
+ * at the interval of the topology, delay none: they come seldom, and when one of them ended is not known.
  *
  * <p>One for each judging thread: under exactly-once all its tasks commit together. Thread-confined.
  */

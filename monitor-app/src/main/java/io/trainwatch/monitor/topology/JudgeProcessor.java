@@ -95,7 +95,9 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     private boolean heardOfLongAgo;
 
     private boolean behind;
+    /** Whether something was read or sent since the last commit. */
     private boolean uncommitted;
+
     private String sweptTo = "";
     private @Nullable Cancellable commitLater;
     private @Nullable Cancellable commitWatch;
@@ -127,7 +129,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                 publishStatus(run, now());
             }
         });
-        store.beforeCommit(this::catchUpBeforeCommit);
+        store.beforeCommit(this::beforeCommit);
         openStore = store;
         partition = context.taskId().partition();
         node = ((InternalProcessorContext<?, ?>) context).currentNode();
@@ -143,20 +145,24 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         progress().processed(source.offset());
         long timestampMs = record.timestamp();
         uncommitted = true;
-        boolean longAgo = timestampMs < now() - CatchUp.BEHIND_MS;
+        boolean longAgo = isLongAgo(timestampMs);
         heardOfLongAgo |= longAgo;
         if (longAgo && record.key() != null && store().liveRuns() > CatchUp.FEW_RUNS) {
             catchUp.add(record.key(), record.value(), timestampMs, source.offset());
             if (catchUp.isFull()) {
-                catchUp();
+                judgeWaiting();
             }
             return;
         }
-        catchUp();
+        judgeWaiting();
         judge(List.of(EventRecord.of(record.key(), record.value(), timestampMs, source.offset())));
     }
 
-    private void catchUp() {
+    private boolean isLongAgo(long timestampMs) {
+        return timestampMs < now() - CatchUp.BEHIND_MS;
+    }
+
+    private void judgeWaiting() {
         if (!catchUp.isEmpty()) {
             catchUp.drain(this::judge);
         }
@@ -232,17 +238,20 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
     }
 
     /** Offsets of the records that wait are about to be committed. */
-    private void catchUpBeforeCommit() {
-        uncommitted = false;
-        if (catchUp.isEmpty()) {
-            return;
+    private void beforeCommit() {
+        if (!catchUp.isEmpty()) {
+            judgeWaitingForCommit();
         }
+        uncommitted = false;
+    }
+
+    private void judgeWaitingForCommit() {
         // A commit is no call of this node, so Kafka Streams would not know who forwards.
         InternalProcessorContext<?, ?> internal = (InternalProcessorContext<?, ?>) context();
         ProcessorNode<?, ?, ?, ?> outer = internal.currentNode();
         internal.setCurrentNode(node);
         try {
-            catchUp();
+            judgeWaiting();
         } finally {
             internal.setCurrentNode(outer);
         }
@@ -295,7 +304,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
         heardOfLongAgo = false;
         long statusInterval = behind ? STATUS_INTERVAL_BEHIND_MS : STATUS_INTERVAL_MS;
         if (catchUp.isStale() || hears) {
-            catchUp();
+            judgeWaiting();
         }
         int statuses = STATUSES_PER_TICK;
         for (StoredRun run : store().live()) {
@@ -459,7 +468,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
             counters.alert(alert);
             send(Destination.ALERTS, alert.getAlertId(), alert.getRunId(), alertCodec.encode(alert), timestampMs);
         }
-        askForCommit(timestampMs < now() - CatchUp.BEHIND_MS);
+        askForCommit(isLongAgo(timestampMs));
     }
 
     private void send(Destination destination, String key, String runId, byte @Nullable [] bytes, long timestampMs) {
@@ -473,6 +482,7 @@ final class JudgeProcessor extends ContextualProcessor<byte[], byte[], byte[], O
                     runId);
             return;
         }
+        uncommitted = true;
         context()
                 .forward(new Record<>(
                         key.getBytes(StandardCharsets.UTF_8), new Outcome(destination, runId, bytes), timestampMs));

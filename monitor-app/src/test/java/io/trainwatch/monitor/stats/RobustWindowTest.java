@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,27 @@ final class RobustWindowTest {
         assertThat(window.score(2)).isZero();
         assertThat(window.score(2 + 1.4826)).isCloseTo(1, within(1e-12));
         assertThat(window.score(2 - 3 * 1.4826)).isCloseTo(-3, within(1e-12));
+    }
+
+    @Test
+    void it_counts_the_latest_points_above_a_level_also_between_two_of_them_and_beyond_all() {
+        RobustWindow window = new RobustWindow(0);
+        SplittableRandom random = new SplittableRandom(5);
+        List<Float> points = new ArrayList<>();
+        for (int i = 0; i < 3 * CAPACITY; i++) {
+            // Tenths: many are equal, and no float is one exactly.
+            double point = random.nextInt(-20, 21) / 10.0;
+            window.add(point);
+            points.add((float) point);
+            List<Float> latest = points.subList(Math.max(0, points.size() - CAPACITY), points.size());
+            for (double level :
+                    new double[] {point, (float) point, -0.0, 0, 0.05, 1e-50, 1e300, -1e300, Double.POSITIVE_INFINITY
+                    }) {
+                assertThat(window.above(level)).as("above %s", level).isEqualTo((int)
+                        latest.stream().filter(x -> x > level).count());
+            }
+            assertThat(window.smallest()).isEqualTo((double) Collections.min(latest));
+        }
     }
 
     @Test

@@ -36,11 +36,15 @@ class MonitorTest {
         broker.close();
     }
 
+    private Monitor running(Duration commitInterval) throws InterruptedException {
+        Monitor monitor = Monitor.start(broker.settings(dir.resolve("state")).withCommitInterval(commitInterval));
+        assertThat(monitor.awaitRunning(LIMIT)).isTrue();
+        return monitor;
+    }
+
     @Test
     void an_alert_is_readable_long_before_the_commit_interval_and_poison_stops_nothing() throws Exception {
-        try (Monitor monitor =
-                Monitor.start(broker.settings(dir.resolve("state")).withCommitInterval(Duration.ofMinutes(1)))) {
-            assertThat(monitor.awaitRunning(LIMIT)).isTrue();
+        try (Monitor monitor = running(Duration.ofMinutes(1))) {
             Trainer trainer = new Trainer("r");
             broker.send(trainer.key(), "poison".getBytes(StandardCharsets.UTF_8));
             broker.send(trainer, trainer.step());
@@ -62,9 +66,7 @@ class MonitorTest {
 
     @Test
     void a_status_without_an_alert_is_readable_after_the_commit_interval_of_a_monitor_that_keeps_up() throws Exception {
-        try (Monitor monitor =
-                Monitor.start(broker.settings(dir.resolve("state")).withCommitInterval(Duration.ofSeconds(15)))) {
-            assertThat(monitor.awaitRunning(LIMIT)).isTrue();
+        try (Monitor monitor = running(Duration.ofSeconds(15))) {
             Trainer trainer = new Trainer("r");
             broker.send(trainer, trainer.step());
             broker.flush();
@@ -73,6 +75,7 @@ class MonitorTest {
             await().atMost(Duration.ofSeconds(30))
                     .untilAsserted(
                             () -> assertThat(broker.read(broker.topics.runs())).isNotEmpty());
+            assertThat(monitor.counters().events()).isEqualTo(1);
         }
     }
 
